@@ -1,0 +1,48 @@
+"""Parquet as this project writes it: always a schema, always the same settings.
+
+Row groups are bounded in rows and bytes, so that any file can be read in bounded memory, and
+attribute files have the same row groups as the documents they describe.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+MAX_ROWS = 2_000
+MAX_BYTES = 16 << 20  # of a batch in memory
+
+
+def open_writer(path: Path, schema: pa.Schema, compression: str = "zstd") -> pq.ParquetWriter:
+    """Open a writer whose bytes depend on the rows and the pyarrow release alone."""
+    return pq.ParquetWriter(path, schema, compression=compression, version="2.6")
+
+
+def write_batches(path: Path, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> int:
+    """Write each batch as one row group; return the number of rows."""
+    num_rows = 0
+    with open_writer(path, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch, row_group_size=max(1, batch.num_rows))
+            num_rows += batch.num_rows
+    return num_rows
+
+
+def write_table(path: Path, table: pa.Table) -> int:
+    """Write a table in row groups of the usual size; return the number of rows."""
+    return write_batches(path, table.schema, table.to_batches(max_chunksize=MAX_ROWS))
+
+
+def read_batches(path: Path, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield one batch for each row group of the file."""
+    with pq.ParquetFile(path, memory_map=False) as parquet:
+        for index in range(parquet.num_row_groups):
+            table = parquet.read_row_group(index, columns=columns, use_threads=False)
+            yield as_batch(table)
+
+
+def as_batch(table: pa.Table) -> pa.RecordBatch:
+    """Return the table's rows as a single batch."""
+    batches = table.combine_chunks().to_batches()
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)

@@ -1,0 +1,86 @@
+"""Units of input, and the shards of documents and attributes made from them.
+
+A unit is one input file or one distribution. A shard is a unit's documents (one Parquet file) and
+the attribute files beside it: same row order, same row groups, same `id` column.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import IntegrityError
+from pipeline.parquet import read_batches
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One input: what it is called, where it is now, and the digest of its content."""
+
+    source: str
+    name: str  # stable: a path relative to the source's root, or a distribution's name
+    path: Path  # where it lies on this machine; no part of its identity
+    digest: str
+    num_bytes: int
+    members: tuple[str, ...] = ()  # the files of a distribution, relative to `path`
+
+
+@dataclass(frozen=True)
+class Shard:
+    """The documents of one unit, with the attributes known so far (name → file)."""
+
+    unit: Unit
+    documents: Path
+    quarantine: Path
+    fingerprint: str  # of the documents
+    num_read: int
+    num_documents: int
+    num_quarantined: int
+    num_text_bytes: int
+    attributes: dict[str, Path] = field(default_factory=dict)
+    attribute_fingerprints: dict[str, str] = field(default_factory=dict)
+
+    def with_attribute(self, name: str, path: Path, fingerprint: str) -> "Shard":
+        """Return this shard with one more attribute."""
+        return replace(
+            self,
+            attributes={**self.attributes, name: path},
+            attribute_fingerprints={**self.attribute_fingerprints, name: fingerprint},
+        )
+
+
+def read_shard(
+    shard: Shard, columns: list[str] | None = None, attributes: tuple[str, ...] = ()
+) -> Iterator[pa.RecordBatch]:
+    """Yield batches of the shard's documents, with the columns of the named attributes beside.
+
+    `columns` picks document columns; an attribute's column replaces a document column of the same
+    name (`domain`). Raises IntegrityError where an attribute is not aligned with its documents.
+    """
+    wanted = None if columns is None else list(dict.fromkeys(["id", *columns]))
+    readers = [read_batches(shard.attributes[name]) for name in attributes]
+    for batch in read_batches(shard.documents, wanted):
+        merged = {name: batch.column(name) for name in batch.schema.names}
+        for name, reader in zip(attributes, readers, strict=True):
+            extra = next(reader, None)
+            if extra is None or not extra.column("id").equals(batch.column("id")):
+                raise IntegrityError(
+                    f"{shard.attributes[name]}: rows do not match {shard.documents}; "
+                    "delete the store entry and run again"
+                )
+            merged.update(
+                {column: extra.column(column) for column in extra.schema.names if column != "id"}
+            )
+        yield pa.RecordBatch.from_pydict(merged)
+
+
+def read_attribute(shards: list[Shard], name: str, columns: list[str] | None = None) -> pa.Table:
+    """Return one attribute of all shards as a table, in shard order."""
+    return pa.concat_tables(pq.read_table(s.attributes[name], columns=columns) for s in shards)
+
+
+def read_columns(shards: list[Shard], columns: list[str]) -> pa.Table:
+    """Return columns of the documents of all shards as a table, in shard order."""
+    return pa.concat_tables(pq.read_table(s.documents, columns=columns) for s in shards)

@@ -1,0 +1,108 @@
+"""The store: immutable results under the fingerprint of what they were made from.
+
+    STORE/STAGE/ab/abcdef…/        one entry: any files, and entry.json written last
+    STORE/.partial/…               entries being written; renamed into place when whole
+
+Always true: an entry that `find` returns is complete. Two processes may write the same entry at
+the same time; one wins, and both hold the same bytes. A crash leaves only .partial folders.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import IntegrityError
+
+ENTRY_FILE = "entry.json"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A finished result: its folder, its files' sizes in bytes, and facts about it."""
+
+    path: Path
+    files: dict[str, int]
+    info: dict[str, Any] = field(default_factory=dict)
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of the entry's files."""
+        return self.path / name
+
+
+@dataclass(frozen=True)
+class Store:
+    """Results on a local disk, found by stage and fingerprint."""
+
+    root: Path
+
+    def find(self, stage: str, fingerprint: str) -> Entry | None:
+        """Return the entry, or None where there is none or a file of it is missing or cut."""
+        path = self._path(stage, fingerprint)
+        try:
+            written = json.loads((path / ENTRY_FILE).read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        entry = Entry(path, written["files"], written["info"])
+        return entry if _is_whole(entry) else None
+
+    def obtain(
+        self, stage: str, fingerprint: str, write: Callable[[Path], dict[str, Any]]
+    ) -> Entry:
+        """Return the entry, calling `write(folder)` for its files and info if it is not there."""
+        if entry := self.find(stage, fingerprint):
+            return entry
+        with self._partial() as folder:
+            info = write(folder)
+            files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
+            _write_durably(folder / ENTRY_FILE, json.dumps({"files": files, "info": info}))
+            self._publish(folder, self._path(stage, fingerprint))
+        if entry := self.find(stage, fingerprint):
+            return entry
+        raise IntegrityError(f"{self._path(stage, fingerprint)}: cut or removed while in use")
+
+    def _path(self, stage: str, fingerprint: str) -> Path:
+        return self.root / stage / fingerprint[:2] / fingerprint
+
+    @contextlib.contextmanager
+    def _partial(self) -> Iterator[Path]:
+        folder = self.root / ".partial" / f"{os.getpid()}-{uuid.uuid4().hex}"
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _publish(self, folder: Path, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            try:
+                folder.rename(target)
+                return
+            except OSError:
+                entry_file = target / ENTRY_FILE
+                if not target.exists():
+                    raise
+                if entry_file.exists() and self.find(target.parent.parent.name, target.name):
+                    return  # another process published the same entry first
+                shutil.rmtree(target)
+
+
+def _is_whole(entry: Entry) -> bool:
+    for name, size in entry.files.items():
+        path = entry.file(name)
+        if not path.is_file() or path.stat().st_size != size:
+            return False
+    return True
+
+
+def _write_durably(path: Path, text: str) -> None:
+    with path.open("w") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -1,0 +1,288 @@
+"""The recipe: everything that decides what a build contains, in one frozen model.
+
+Read from YAML by `pipeline.config`. Unknown keys are errors. `runtime` says how to run and is no
+part of the identity of a build: the same recipe gives the same shards with any runtime.
+Relative paths are relative to the recipe's own folder.
+"""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from schemas.domain import Domain
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=80)]
+Format = Literal[
+    "auto", "jsonl", "parquet", "csv", "text", "html", "tex", "warc", "mediawiki", "stackexchange"
+]
+Part = Literal["code", "documentation", "metadata", "licences"]
+PiiKind = Literal["email", "ip", "phone", "secret"]
+RuleSet = Literal["gopher_quality", "gopher_repetition", "c4", "fineweb"]
+SurvivorKey = Literal["priority", "quality", "created", "id"]
+
+
+class Frozen(BaseModel):
+    """Base of every config: immutable, strict about unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class Fields(Frozen):
+    """Which field of a record holds what; dots reach into nested records (`meta.title`)."""
+
+    text: str = "text"
+    id: str | None = None
+    url: str | None = None
+    created: str | None = None
+    license: str | None = None
+    title: str | None = None
+    """Put before the text, separated by a blank line."""
+    metadata: tuple[str, ...] = ()
+    """Fields copied into the `metadata` column."""
+
+
+class SourceBase(Frozen):
+    """What every kind of source states."""
+
+    name: Name
+    domain: Domain | Literal["auto"] = "auto"
+    """The domain of every document, or `auto`: a classifier decides."""
+    priority: int = 0
+    """Where copies of one text meet, the copy of the highest priority survives."""
+    max_lost_fraction: Fraction = 0.2
+    """The build fails when a larger share of the source's records cannot be read."""
+    max_duplicate_fraction: Fraction = 0.9
+    """The report raises an alarm when dedup removes a larger share of the source."""
+
+
+class FilesSource(SourceBase):
+    """Local files: paths and globs (`**` crosses folders), any readable format."""
+
+    kind: Literal["files"]
+    paths: Annotated[tuple[str, ...], Field(min_length=1)]
+    format: Format = "auto"
+    """`auto` goes by the file's name; compression (.gz .zst .bz2) always does."""
+    fields: Fields = Fields()
+    license: str
+    """The licence of every document, as an SPDX identifier where there is one."""
+    extraction: Literal["main_text", "all_text"] = "main_text"
+    """What to take from HTML: the main content, or all visible text."""
+
+
+class EnvironmentSource(SourceBase):
+    """The Python distributions installed on this machine, and Python's standard library."""
+
+    kind: Literal["environment"]
+    distributions: tuple[str, ...] = ("*",)
+    """Names of distributions, globs allowed; `python-stdlib` is the standard library."""
+    exclude: tuple[str, ...] = ()
+    parts: Annotated[tuple[Part, ...], Field(min_length=1)] = (
+        "code",
+        "documentation",
+        "metadata",
+        "licences",
+    )
+    """code → domain code; documentation → techdocs; metadata (project pages) → web;
+    licences → legal. A `domain` other than `auto` overrides this."""
+    max_files_per_distribution: Annotated[int, Field(gt=0)] | None = None
+    """Take at most this many files of each part, chosen by hash of their path."""
+
+
+class HubSource(SourceBase):
+    """A dataset of the Hugging Face hub."""
+
+    kind: Literal["hub"]
+    repository: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    revision: str
+    """A commit, tag or branch; a build records the commit it resolved to."""
+    config: str | None = None
+    split: str = "train"
+    fields: Fields = Fields()
+    license: str
+    max_files: Annotated[int, Field(gt=0)] | None = None
+
+
+Source = Annotated[FilesSource | EnvironmentSource | HubSource, Field(discriminator="kind")]
+
+
+class Languages(Frozen):
+    """Which languages to keep."""
+
+    keep: tuple[str, ...] = ()
+    """ISO 639-1 codes; empty keeps all."""
+    min_confidence: Fraction = 0.5
+    """A document of a kept language with less confidence is dropped."""
+
+
+class Cleaning(Frozen):
+    """What a document must be to stay, and what is masked in it."""
+
+    languages: Languages = Languages()
+    rules: tuple[RuleSet, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
+    """Published rule sets, applied in this order."""
+    exempt_domains: tuple[Domain, ...] = ("code", "math", "forum", "dialogue", "instruction")
+    """The rules were written for web prose: documents of these domains skip them."""
+    min_characters: Annotated[int, Field(ge=0)] = 50
+    max_document_bytes: Annotated[int, Field(gt=0, le=1_000_000_000)] = 20_000_000
+    """A record with more text than this is quarantined."""
+    pii: tuple[PiiKind, ...] = ("email", "ip", "phone", "secret")
+    """What is masked in the exported text, with typed placeholders."""
+
+
+class Dedup(Frozen):
+    """Exact duplicates by content, near-duplicates by MinHash with verified Jaccard."""
+
+    enabled: bool = True
+    backend: Literal["numba", "datasketch"] = "numba"
+    ngram: Annotated[int, Field(ge=1, le=50)] = 5
+    """Words per shingle."""
+    bands: Annotated[int, Field(ge=1, le=256)] = 16
+    rows: Annotated[int, Field(ge=1, le=64)] = 8
+    """Hashes per band; bands × rows permutations in all."""
+    min_jaccard: Fraction = 0.8
+    """A document is a duplicate when its shingles are at least this similar to its survivor's."""
+    survivor: Annotated[tuple[SurvivorKey, ...], Field(min_length=1)] = (
+        "priority",
+        "quality",
+        "created",
+        "id",
+    )
+    """Who survives: highest priority, best quality, earliest date, smallest id, in this order."""
+    memory_limit: str = "2GB"
+    """DuckDB's limit for the join of bands; more is spilled to the store's disk."""
+
+
+class Examples(Frozen):
+    """Documents that a classifier learns from."""
+
+    sources: tuple[Name, ...] = ()
+    """Sources of this recipe."""
+    domains: tuple[Domain, ...] = ()
+    """Documents of these domains (of the sources above, or of all)."""
+    paths: tuple[str, ...] = ()
+    """JSONL or Parquet files with a `text` field; `path#field` names another field."""
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not (self.sources or self.domains or self.paths):
+            raise ValueError("name at least one of sources, domains, paths")
+        return self
+
+
+class Quality(Frozen):
+    """A fastText model that scores every document between 0 and 1."""
+
+    model: str | None = None
+    """Path of a trained .bin file; or train one from positives and negatives."""
+    label: str = "__label__positive"
+    """The label whose probability is the score."""
+    positives: Examples | None = None
+    negatives: Examples | None = None
+    max_examples: Annotated[int, Field(ge=10)] = 20_000
+    """Per class; classes are balanced."""
+    drop_lowest_fraction: Fraction = 0.0
+    """Within each domain, drop this share of the tokens, lowest quality first."""
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Self:
+        trained = self.positives is not None and self.negatives is not None
+        half = (self.positives is None) != (self.negatives is None)
+        if half or trained == (self.model is not None):
+            raise ValueError("give either `model`, or both `positives` and `negatives`")
+        return self
+
+
+class DomainClassifier(Frozen):
+    """A fastText model for documents whose source says `domain: auto`."""
+
+    model: str | None = None
+    """Path of a .bin file with labels __label__DOMAIN; default: train on the labelled sources."""
+    max_examples: Annotated[int, Field(ge=10)] = 5_000
+    """Per domain."""
+
+
+class Decontamination(Frozen):
+    """Drop documents that contain an evaluation item's words."""
+
+    files: tuple[str, ...] = ()
+    """Evaluation files and globs: JSONL (.gz .zst .bz2), Parquet, text."""
+    ngram: Annotated[int, Field(ge=3, le=100)] = 13
+    """Consecutive words that count as a match; a shorter item counts as a whole."""
+
+
+class Sample(Frozen):
+    """How much to take of what."""
+
+    tokens: Annotated[int, Field(gt=0)]
+    """The budget of the anchor corpus."""
+    tokenizer: str = "bytes/4"
+    """`bytes/4`: UTF-8 bytes divided by four; or the path of a tokenizer.json."""
+    max_epochs: Annotated[float, Field(ge=1)] = 1.0
+    """How often a document may be repeated to fill its domain's quota."""
+    max_epochs_by_domain: dict[Domain, Annotated[float, Field(ge=1)]] = {}
+    on_shortfall: Literal["redistribute", "shrink"] = "redistribute"
+    """A domain short of its quota: fill the budget from the others in proportion, or shrink the
+    budget until the proportions hold."""
+    heldout_documents: Annotated[int, Field(ge=0)] = 100
+    """Per domain, set aside for measuring forgetting; never more than a tenth of the domain."""
+
+
+class Output(Frozen):
+    """The form of the exported shards."""
+
+    max_shard_bytes: Annotated[int, Field(ge=10_000)] = 256_000_000
+    """Of text, before compression."""
+    compression: Literal["zstd", "snappy", "none"] = "zstd"
+
+
+class Runtime(Frozen):
+    """How to run: no part of a build's identity."""
+
+    runner: Literal["serial", "threads", "processes"] = "processes"
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Default: one a core."""
+    store: str | None = None
+    """Where intermediate results are kept; default: data/store of the project."""
+
+
+class Recipe(Frozen):
+    """Everything that decides what a build contains."""
+
+    name: Name
+    description: str = ""
+    seed: Annotated[int, Field(ge=0)] = 0
+    sources: Annotated[tuple[Source, ...], Field(min_length=1)]
+    cleaning: Cleaning = Cleaning()
+    dedup: Dedup = Dedup()
+    quality: Quality | None = None
+    domain_classifier: DomainClassifier = DomainClassifier()
+    decontamination: Decontamination = Decontamination()
+    mixture: str | dict[Domain, Annotated[float, Field(ge=0)]]
+    """The target: a name in data/mixtures, a path of a mixture file, or domain: weight."""
+    sample: Sample
+    output: Output = Output()
+    runtime: Runtime = Runtime()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        names = [source.name for source in self.sources]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"source names must be unique; given twice: {', '.join(twice)}")
+        for side, examples in self._example_sets():
+            unknown = sorted(set(examples.sources) - set(names))
+            if unknown:
+                raise ValueError(
+                    f"quality.{side}.sources names {', '.join(unknown)}, which is no source of "
+                    f"this recipe; known: {', '.join(names)}"
+                )
+        if isinstance(self.mixture, dict) and sum(self.mixture.values()) <= 0:
+            raise ValueError("mixture: at least one weight must be above zero")
+        return self
+
+    def _example_sets(self) -> list[tuple[str, Examples]]:
+        if self.quality is None:
+            return []
+        both = (("positives", self.quality.positives), ("negatives", self.quality.negatives))
+        return [(side, examples) for side, examples in both if examples is not None]
