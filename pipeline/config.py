@@ -38,7 +38,7 @@ def load_config(path: Path, model: type[M], overrides: Sequence[str] = ()) -> M:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise ConfigError(_explain(path, tree, error, model)) from error
+        raise ConfigError(_explain(path, tree, data, error, model)) from error
 
 
 def _read_text(path: Path) -> str:
@@ -102,13 +102,32 @@ def _list_index(target: list[Any], step: str, override: str) -> int:
     raise ConfigError(f"--set {override}: the list has no item {step!r}")
 
 
-def _explain(path: Path, tree: yaml.Node, error: ValidationError, model: type[BaseModel]) -> str:
-    lines = [_explain_one(path, tree, detail, model) for detail in error.errors()]
+def _explain(
+    path: Path, tree: yaml.Node, data: Any, error: ValidationError, model: type[BaseModel]
+) -> str:
+    details = _first_causes(error.errors())
+    lines = [_explain_one(path, tree, data, detail, model) for detail in details]
     return "\n".join(dict.fromkeys(lines))
 
 
-def _explain_one(path: Path, tree: yaml.Node, detail: ErrorDetails, model: type[BaseModel]) -> str:
-    location, line = _locate(tree, detail["loc"])
+def _first_causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out the complaint that a list is too short when its items are what is wrong."""
+    return [
+        detail
+        for detail in details
+        if detail["type"] != "too_short"
+        or not any(
+            other is not detail and other["loc"][: len(detail["loc"])] == detail["loc"]
+            for other in details
+        )
+    ]
+
+
+def _explain_one(
+    path: Path, tree: yaml.Node, data: Any, detail: ErrorDetails, model: type[BaseModel]
+) -> str:
+    location = _real_location(data, detail["loc"], keep_last=detail["type"] == "missing")
+    line = _nearest_line(tree, location)
     place = f"{path}:{line}" if line else str(path)
     key = ".".join(str(part) for part in location) or "(top level)"
     if detail["type"] == "extra_forbidden":
@@ -125,18 +144,33 @@ def _shown(value: Any) -> str:
     return ""
 
 
-def _locate(tree: yaml.Node, loc: Location) -> tuple[Location, int | None]:
-    """Return the location without union tags that YAML does not know, and the nearest line."""
-    node, line, kept = tree, None, []
+def _real_location(data: Any, loc: Location, keep_last: bool) -> Location:
+    """Return the location without pydantic's tags for members of unions."""
+    kept: list[int | str] = []
     for position, part in enumerate(loc):
+        if _holds(data, part):
+            data = data[part]
+            kept.append(part)
+        elif keep_last and position == len(loc) - 1:
+            kept.append(part)
+    return tuple(kept)
+
+
+def _holds(data: Any, part: int | str) -> bool:
+    if isinstance(data, list):
+        return isinstance(part, int) and part < len(data)
+    return isinstance(data, dict) and part in data
+
+
+def _nearest_line(tree: yaml.Node, location: Location) -> int | None:
+    """Return the line of the deepest part of the location that the file itself holds."""
+    node, line = tree, None
+    for part in location:
         child = _child(node, part)
         if child is None:
-            if position == len(loc) - 1 or isinstance(part, int):
-                kept.append(part)
-            continue
-        kept.append(part)
+            break
         line, node = child
-    return tuple(kept), line
+    return line
 
 
 def _child(node: yaml.Node, part: int | str) -> tuple[int, yaml.Node] | None:

@@ -22,6 +22,10 @@ from pipeline.errors import IntegrityError
 ENTRY_FILE = "entry.json"
 
 
+class NotStoredError(Exception):
+    """A read-only store was asked for something it does not hold."""
+
+
 @dataclass(frozen=True)
 class Entry:
     """A finished result: its folder, its files' sizes in bytes, and facts about it."""
@@ -40,6 +44,11 @@ class Store:
     """Results on a local disk, found by stage and fingerprint."""
 
     root: Path
+    read_only: bool = False
+
+    def lookup(self) -> "Store":
+        """Return a view in which `obtain` raises NotStoredError instead of computing."""
+        return Store(self.root, read_only=True)
 
     def find(self, stage: str, fingerprint: str) -> Entry | None:
         """Return the entry, or None where there is none or a file of it is missing or cut."""
@@ -57,6 +66,8 @@ class Store:
         """Return the entry, calling `write(folder)` for its files and info if it is not there."""
         if entry := self.find(stage, fingerprint):
             return entry
+        if self.read_only:
+            raise NotStoredError(f"{stage} {fingerprint}: not in the store")
         with self._partial() as folder:
             info = write(folder)
             files = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}

@@ -33,4 +33,10 @@ def known_domain(name: str) -> str:
     return name
 
 
+def known_domain_or_auto(name: str) -> str:
+    """Return `name` if it is a domain or `auto`; raise ValueError otherwise."""
+    return name if name == "auto" else known_domain(name)
+
+
 Domain = Annotated[str, AfterValidator(known_domain)]
+DomainOrAuto = Annotated[str, AfterValidator(known_domain_or_auto)]

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from schemas.domain import Domain
+from schemas.domain import Domain, DomainOrAuto
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=80)]
@@ -46,7 +46,7 @@ class SourceBase(Frozen):
     """What every kind of source states."""
 
     name: Name
-    domain: Domain | Literal["auto"] = "auto"
+    domain: DomainOrAuto = "auto"
     """The domain of every document, or `auto`: a classifier decides."""
     priority: int = 0
     """Where copies of one text meet, the copy of the highest priority survives."""

@@ -1,0 +1,48 @@
+# Every target does its own set-up: a virtual environment in .venv with pinned versions.
+# PYTHON names the interpreter it is made from (3.11 or newer).
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.complete
+DEMO := data/builds/demo
+
+export PYTHONUTF8 = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test test-all check format bench clean
+
+demo: $(STAMP)
+	@$(BIN)/anchor build data/recipes/demo.yaml --output $(DEMO)
+	@$(BIN)/anchor finetune data/recipes/demo-finetune.yaml --output $(DEMO)-finetune
+	@$(BIN)/anchor report $(DEMO) --finetune $(DEMO)-finetune
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not slow"
+
+test-all: $(STAMP)
+	$(BIN)/pytest
+
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest tests/test_architecture.py
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.benchmarks
+
+clean:
+	rm -rf data/store data/builds
+
+# The stamp is written last, so that an installation cut short is begun again.
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed, found " + sys.version.split()[0] + "; try make PYTHON=python3.12")'
+	@echo "Setting up .venv (some minutes, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --upgrade pip --constraint constraints.txt
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,dev]'
+	@touch $(STAMP)

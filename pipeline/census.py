@@ -1,0 +1,118 @@
+"""The census: one row for every document of every shard, and what has been decided about it.
+
+Rows stand in shard order and never move; each later stage returns decisions by id, which `decide`
+writes into the rows that are still undecided. So a document has exactly one fate.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.parquet import as_batch
+from pipeline.shard import Shard, read_shard
+from schemas.recipe import Recipe
+
+CENSUS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("unit", pa.string(), nullable=False),
+        pa.field("source_id", pa.string(), nullable=False),
+        pa.field("created", pa.string()),
+        pa.field("priority", pa.int32(), nullable=False),
+        pa.field("domain", pa.string(), nullable=False),
+        pa.field("language", pa.string(), nullable=False),
+        pa.field("quality", pa.float32()),
+        pa.field("num_tokens", pa.int64(), nullable=False),
+        pa.field("stage", pa.string()),  # null: nothing decided yet
+        pa.field("decision", pa.string()),
+        pa.field("reason", pa.string()),
+        pa.field("evidence", pa.string()),
+        pa.field("copies", pa.int32(), nullable=False),
+    ]
+)
+
+
+def take_census(shards: Sequence[Shard], recipe: Recipe) -> pa.Table:
+    """Return the census of all shards; documents that the filter refused are dropped already."""
+    priorities = {source.name: source.priority for source in recipe.sources}
+    batches = [
+        _census_of(batch, shard, priorities[shard.unit.source])
+        for shard in shards
+        for batch in read_shard(
+            shard,
+            ["source", "source_id", "created"],
+            tuple(
+                n
+                for n in ("domain", "language", "quality", "tokens", "verdict")
+                if n in shard.attributes
+            ),
+        )
+    ]
+    return pa.Table.from_batches(batches, schema=CENSUS)
+
+
+def _census_of(batch: pa.RecordBatch, shard: Shard, priority: int) -> pa.RecordBatch:
+    columns = {name: batch.column(name) for name in batch.schema.names}
+    size = batch.num_rows
+    columns["unit"] = pa.repeat(pa.scalar(shard.unit.name), size)
+    columns["priority"] = pa.repeat(pa.scalar(priority, pa.int32()), size)
+    columns["copies"] = pa.repeat(pa.scalar(0, pa.int32()), size)
+    columns.setdefault("quality", pa.nulls(size, pa.float32()))
+    dropped = pc.if_else(pc.is_valid(columns["stage"]), "dropped", pa.scalar(None, pa.string()))
+    columns["decision"] = dropped
+    return pa.RecordBatch.from_arrays([columns[name] for name in CENSUS.names], schema=CENSUS)
+
+
+def undecided(census: pa.Table) -> pa.Table:
+    """Return the rows about which nothing is decided yet."""
+    return census.filter(pc.is_null(census["decision"]))
+
+
+def decide(census: pa.Table, decisions: pa.Table, stage: str) -> pa.Table:
+    """Return the census with `decisions` (id, decision, reason, evidence[, copies]) written in.
+
+    Only rows still undecided may be decided; others are left as they are.
+    """
+    position = pc.index_in(census["id"], decisions["id"].combine_chunks())
+    chosen = pc.and_(pc.is_valid(position), pc.is_null(census["decision"]))
+    fills: Mapping[str, pa.ChunkedArray] = {
+        name: decisions[name].take(position)
+        for name in ("decision", "reason", "evidence", "copies")
+        if name in decisions.column_names
+    }
+    columns = {name: census[name] for name in CENSUS.names}
+    columns["stage"] = pc.if_else(chosen, stage, census["stage"])
+    for name, values in fills.items():
+        columns[name] = pc.if_else(chosen, values, census[name])
+    return pa.table(columns, schema=CENSUS)
+
+
+def tokens_by_domain(census: pa.Table) -> dict[str, int]:
+    """Return the tokens of the rows given, by domain."""
+    grouped = as_batch(census.group_by("domain").aggregate([("num_tokens", "sum")]))
+    return dict(
+        zip(grouped["domain"].to_pylist(), grouped["num_tokens_sum"].to_pylist(), strict=True)
+    )
+
+
+def lowest_quality(census: pa.Table, fraction: float) -> np.ndarray:
+    """Return which rows hold the lowest-quality `fraction` of the tokens of their domain.
+
+    Shape (num_rows,), bool. Rows without a quality are never among them; ties go by id.
+    """
+    lowest = np.zeros(census.num_rows, dtype=bool)
+    tokens = census["num_tokens"].to_numpy()
+    domains = np.array(census["domain"].to_pylist(), dtype=object)
+    order = pc.sort_indices(
+        census, sort_keys=[("quality", "ascending"), ("id", "ascending")], null_placement="at_end"
+    ).to_numpy()
+    scored = pc.is_valid(census["quality"]).to_numpy()
+    for domain in sorted(set(domains)):
+        rows = order[(domains[order] == domain) & scored[order]]
+        cumulative = np.cumsum(tokens[rows])
+        if len(rows):
+            lowest[rows[cumulative <= fraction * cumulative[-1]]] = True
+    return lowest

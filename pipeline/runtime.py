@@ -1,0 +1,76 @@
+"""What a run is given from outside: a store, a mapper, a clock, and somewhere to report to.
+
+`run_stage` is how every stage is mapped over its units: results already in the store are taken
+from there, the others are computed by the mapper, and both are counted and timed.
+"""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from pipeline.mapping import Mapper
+from pipeline.store import NotStoredError, Store
+from schemas.manifest import StageTime
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WithStore = Callable[[Store], Callable[[T], R]]
+
+
+@dataclass
+class Runtime:
+    """The outside world of one run, and the times it has taken so far."""
+
+    store: Store
+    mapper: Mapper
+    clock: Callable[[], float]
+    on_stage: Callable[[StageTime], None]
+    """Called when a stage ends: progress."""
+    stages: list[StageTime] = field(default_factory=list)
+
+    def run_stage(
+        self, name: str, make: WithStore[T, R], items: Sequence[T], weights: Sequence[int]
+    ) -> list[R]:
+        """Return `make(store)(item)` for each item, in order; `weights` are bytes of input."""
+        started = self.clock()
+        lookup = make(self.store.lookup())
+        results: dict[int, R] = {}
+        for index, item in enumerate(items):
+            with contextlib.suppress(NotStoredError):
+                results[index] = lookup(item)
+        missing = [index for index in range(len(items)) if index not in results]
+        computed = self.mapper(
+            name,
+            make(self.store),
+            [items[index] for index in missing],
+            [weights[index] for index in missing],
+        )
+        results.update(zip(missing, computed, strict=True))
+        num_bytes = sum(weights[index] for index in missing)
+        self._record(name, started, len(items), len(items) - len(missing), num_bytes)
+        return [results[index] for index in range(len(items))]
+
+    def run_once(self, name: str, make: Callable[[Store], R], num_bytes: int = 0) -> R:
+        """Return `make(store)`, a step over all units at once, in this process."""
+        started = self.clock()
+        try:
+            result, reused = make(self.store.lookup()), 1
+        except NotStoredError:
+            result, reused = make(self.store), 0
+        self._record(name, started, 1, reused, 0 if reused else num_bytes)
+        return result
+
+    def _record(
+        self, name: str, started: float, num_items: int, num_reused: int, num_bytes: int
+    ) -> None:
+        stage = StageTime(
+            name=name,
+            seconds=round(self.clock() - started, 3),
+            num_items=num_items,
+            num_reused=num_reused,
+            num_bytes=num_bytes,
+        )
+        self.stages.append(stage)
+        self.on_stage(stage)
