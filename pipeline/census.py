@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.parquet import as_batch
+from pipeline.fingerprint import canonical_json
 from pipeline.shard import Shard, read_shard
-from schemas.recipe import Recipe
+from schemas.recipe import Quality, Recipe
 
 CENSUS = pa.schema(
     [
@@ -90,12 +90,23 @@ def decide(census: pa.Table, decisions: pa.Table, stage: str) -> pa.Table:
     return pa.table(columns, schema=CENSUS)
 
 
-def tokens_by_domain(census: pa.Table) -> dict[str, int]:
-    """Return the tokens of the rows given, by domain."""
-    grouped = as_batch(census.group_by("domain").aggregate([("num_tokens", "sum")]))
-    return dict(
-        zip(grouped["domain"].to_pylist(), grouped["num_tokens_sum"].to_pylist(), strict=True)
+def drop_lowest_quality(census: pa.Table, quality: Quality | None) -> pa.Table:
+    """Return the census without the share of each domain that the recipe's quality gives up."""
+    if quality is None or quality.drop_lowest_fraction == 0:
+        return census
+    candidates = undecided(census)
+    lowest = candidates.filter(pa.array(lowest_quality(candidates, quality.drop_lowest_fraction)))
+    evidence = [canonical_json({"quality": round(q, 4)}) for q in lowest["quality"].to_pylist()]
+    size = lowest.num_rows
+    decisions = pa.table(
+        {
+            "id": lowest["id"],
+            "decision": pa.repeat("dropped", size),
+            "reason": pa.repeat("lowest_quality_of_domain", size),
+            "evidence": pa.array(evidence, pa.string()),
+        }
     )
+    return decide(census, decisions, "quality")
 
 
 def lowest_quality(census: pa.Table, fraction: float) -> np.ndarray:
@@ -107,7 +118,8 @@ def lowest_quality(census: pa.Table, fraction: float) -> np.ndarray:
     tokens = census["num_tokens"].to_numpy()
     domains = np.array(census["domain"].to_pylist(), dtype=object)
     order = pc.sort_indices(
-        census, sort_keys=[("quality", "ascending"), ("id", "ascending")], null_placement="at_end"
+        census,
+        sort_keys=[("quality", "ascending"), ("id", "ascending")],  # nulls last
     ).to_numpy()
     scored = pc.is_valid(census["quality"]).to_numpy()
     for domain in sorted(set(domains)):

@@ -4,10 +4,11 @@ A unit is one input file or one distribution. A shard is a unit's documents (one
 the attribute files beside it: same row order, same row groups, same `id` column.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -76,11 +77,41 @@ def read_shard(
         yield pa.RecordBatch.from_pydict(merged)
 
 
-def read_attribute(shards: list[Shard], name: str, columns: list[str] | None = None) -> pa.Table:
-    """Return one attribute of all shards as a table, in shard order."""
+def read_attribute(shards: Sequence[Shard], name: str, columns: list[str]) -> pa.Table:
+    """Return columns of one attribute of all shards as a table, in shard order."""
     return pa.concat_tables(pq.read_table(s.attributes[name], columns=columns) for s in shards)
 
 
-def read_columns(shards: list[Shard], columns: list[str]) -> pa.Table:
+def read_columns(shards: Sequence[Shard], columns: list[str]) -> pa.Table:
     """Return columns of the documents of all shards as a table, in shard order."""
     return pa.concat_tables(pq.read_table(s.documents, columns=columns) for s in shards)
+
+
+def read_texts(shards: Sequence[Shard], rows: np.ndarray) -> pa.Array:
+    """Return the texts of documents by their row in the concatenation of all shards.
+
+    `rows`: int64, any order. Each row group that holds a wanted row is read once.
+    """
+    starts = np.cumsum([0, *(shard.num_documents for shard in shards)])
+    order = np.argsort(rows, kind="stable")
+    ordered = rows[order]
+    owners = np.searchsorted(starts, ordered, side="right") - 1
+    pieces = [
+        _texts_of(shards[owner].documents, ordered[owners == owner] - starts[owner])
+        for owner in np.unique(owners)
+    ]
+    texts = pa.chunked_array(pieces, pa.string()).combine_chunks()
+    return texts.take(pa.array(np.argsort(order, kind="stable")))
+
+
+def _texts_of(documents: Path, rows: np.ndarray) -> pa.Array:
+    """Return the texts of ascending `rows` of one file."""
+    with pq.ParquetFile(documents) as parquet:
+        sizes = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
+        starts = np.cumsum([0, *sizes])
+        groups = np.searchsorted(starts, rows, side="right") - 1
+        pieces = []
+        for group in np.unique(groups):
+            table = parquet.read_row_group(group, columns=["text"], use_threads=False)
+            pieces.append(table["text"].take(pa.array(rows[groups == group] - starts[group])))
+    return pa.chunked_array([c for piece in pieces for c in piece.chunks]).combine_chunks()

@@ -46,3 +46,47 @@ QUALITY = pa.schema([ID, pa.field("quality", pa.float32())])
 
 # One 64-bit hash a band; two documents with an equal hash in one band are candidates.
 BANDS = pa.schema([ID, pa.field("bands", pa.list_(pa.uint64()), nullable=False)])
+
+# What the published rule sets judge by. Fractions of lines leave blank lines out; of characters,
+# white space. What repeats is what comes again: a first occurrence is no duplicate.
+COUNTS = (
+    "num_characters",
+    "num_words",
+    "num_stop_words",  # distinct ones, of Gopher's eight
+    "num_lines",
+    "num_prose_sentences",  # in the lines that C4 would keep
+    "num_curly_brackets",
+    "num_lorem_ipsum",
+)
+FRACTIONS = (
+    "mean_word_length",
+    "symbol_to_word_ratio",  # "#" or ellipses, whichever are more; may exceed 1
+    "newline_to_word_ratio",  # may exceed 1
+    "alphabetic_word_fraction",
+    "bullet_line_fraction",
+    "ellipsis_line_fraction",
+    "punctuated_line_fraction",
+    "short_line_fraction",
+    "duplicate_line_fraction",
+    "duplicate_line_character_fraction",
+    "duplicate_paragraph_fraction",
+    "duplicate_paragraph_character_fraction",
+    *(f"top_{n}gram_character_fraction" for n in (2, 3, 4)),
+    *(f"duplicate_{n}gram_character_fraction" for n in (5, 6, 7, 8, 9, 10)),
+)
+HEURISTICS = pa.schema(
+    [
+        ID,
+        *(pa.field(name, pa.int32(), nullable=False) for name in COUNTS),
+        *(pa.field(name, pa.float32(), nullable=False) for name in FRACTIONS),
+    ]
+)
+
+VERDICT = pa.schema(
+    [
+        ID,
+        pa.field("stage", pa.string()),  # "filter", "language" or "decontaminate"; null: it passes
+        pa.field("reason", pa.string()),  # such as "gopher_quality/mean_word_length"
+        pa.field("evidence", pa.string()),  # a JSON object
+    ]
+)

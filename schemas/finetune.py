@@ -3,9 +3,9 @@
 The config is read from YAML by `pipeline.config`; relative paths are relative to its folder.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from schemas.manifest import FileEntry
 from schemas.recipe import Frozen, Name
@@ -18,12 +18,21 @@ class FreshDecoder(Frozen):
     """A small Llama-shaped decoder, pre-trained briefly on one half of the build's shards."""
 
     kind: Literal["fresh"] = "fresh"
-    vocabulary_size: PositiveInt = 2048
+    vocabulary_size: Annotated[int, Field(ge=257)] = 2048
+    """Of a byte-level BPE: the 256 bytes, one end token, and merges."""
     hidden_size: PositiveInt = 128
     num_layers: PositiveInt = 3
     num_heads: PositiveInt = 4
     steps: PositiveInt = 400
+    batch_size: PositiveInt = 32
+    """Sequences a step."""
     learning_rate: Rate = 3e-3
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> Self:
+        if self.hidden_size % (2 * self.num_heads):  # rotary positions turn pairs of dimensions
+            raise ValueError("hidden_size must be a multiple of 2 × num_heads")
+        return self
 
 
 class PretrainedDecoder(Frozen):
@@ -40,10 +49,18 @@ class Task(Frozen):
     """`docstrings`: the first docstring sentence of a function from its source, taken from the
     build's code; `jsonl`: prompt and completion fields of a file."""
     path: str | None = None
+    """The file of a `jsonl` task."""
     prompt_field: str = "prompt"
     completion_field: str = "completion"
     max_examples: PositiveInt = 4000
     num_heldout: PositiveInt = 200
+    """Examples set aside to measure the task's loss; never more than half."""
+
+    @model_validator(mode="after")
+    def _has_file(self) -> Self:
+        if (self.kind == "jsonl") != (self.path is not None):
+            raise ValueError("give `path` with kind jsonl, and with no other kind")
+        return self
 
 
 class FinetuneConfig(Frozen):
@@ -54,9 +71,12 @@ class FinetuneConfig(Frozen):
     """The output folder of a build."""
     base: Annotated[FreshDecoder | PretrainedDecoder, Field(discriminator="kind")] = FreshDecoder()
     task: Task
-    replay_fractions: tuple[Annotated[float, Field(ge=0, lt=1)], ...] = (0.0, 0.25)
+    replay_fractions: Annotated[
+        tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)
+    ] = (0.0, 0.25)
     """One arm each: the anchor's share of the loss-bearing tokens."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
+    """Of the order of data. Intervals need two; every arm runs once with each."""
     steps: PositiveInt = 200
     """Of task tokens: every arm sees the same number of task sequences a step."""
     batch_size: PositiveInt = 16
@@ -67,6 +87,14 @@ class FinetuneConfig(Frozen):
     heldout_sequences: PositiveInt = 64
     """Per domain."""
     threads: PositiveInt | None = None
+    """Of the processor; default: one a core. Sums differ in their last bits between numbers."""
+
+    @model_validator(mode="after")
+    def _no_repetition(self) -> Self:
+        for key, values in (("replay_fractions", self.replay_fractions), ("seeds", self.seeds)):
+            if len(set(values)) != len(values):
+                raise ValueError(f"{key}: the same value is given twice")
+        return self
 
 
 class Evaluation(Frozen):
@@ -88,14 +116,14 @@ class Forgetting(Frozen):
     domain: str
     """A domain, "mean" (unweighted over domains) or "task" (negative: it was learnt)."""
     mean: float
-    low: float
-    high: float
-    """A 95 % interval over seeds (Student's t)."""
+    low: float | None
+    high: float | None
+    """A 95 % interval over seeds (Student's t); null where there is only one seed."""
     per_seed: tuple[float, ...]
 
 
 class TrainingPoint(Frozen):
-    """Training loss of one arm and seed at one step, per stream."""
+    """Training loss of one arm and seed, per stream: the mean since the point before."""
 
     arm: str
     seed: int
@@ -106,7 +134,7 @@ class TrainingPoint(Frozen):
 
 
 class ArmFacts(Frozen):
-    """What an arm did, measured from its batches."""
+    """What an arm did, counted from its batches. Tokens are loss-bearing, summed over seeds."""
 
     arm: str
     requested_replay_fraction: float
@@ -115,6 +143,7 @@ class ArmFacts(Frozen):
     num_anchor_tokens: int
     num_anchor_tokens_by_domain: dict[str, int]
     num_unique_anchor_tokens: int
+    """In anchor sequences that at least one seed saw, each counted once."""
 
 
 class FinetuneManifest(Frozen):
@@ -126,7 +155,9 @@ class FinetuneManifest(Frozen):
     config: dict[str, Any]
     build_fingerprint: str
     base: dict[str, Any]
-    """Parameters, vocabulary, pre-training tokens and steps, its held-out loss."""
+    """Parameters, vocabulary, pre-training tokens and steps."""
+    task: dict[str, Any] = {}
+    """Examples for training and held out, their tokens, and records skipped by reason."""
     versions: dict[str, str]
     arms: tuple[ArmFacts, ...]
     evaluations: tuple[Evaluation, ...]

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from schemas.domain import Domain
 from schemas.recipe import Frozen, Name
 
-Mark = Literal["primary", "secondary", "memory", "derived"]
+Mark = Literal["primary", "secondary", "memory", "derived", "given"]
 
 
 class Component(Frozen):
@@ -26,6 +26,15 @@ class Component(Frozen):
     note: str = ""
 
 
+class DomainShares(Frozen):
+    """One domain of a finished build: what was asked for, what could be had, what was taken."""
+
+    domain: Domain
+    target: float
+    feasible: float
+    achieved: float
+
+
 class Mixture(Frozen):
     """What a model was trained on, as published or estimated."""
 
@@ -35,10 +44,14 @@ class Mixture(Frozen):
     """The publication: paper with table, repository with file, dataset card."""
     mark: Mark
     """How the figures reached us: read in the primary source, from secondary transcriptions that
-    agree, from memory, or derived."""
+    agree, from memory, derived from other figures, or given by the user in a recipe."""
     unit: Literal["tokens", "bytes", "documents"] = "tokens"
     components: Annotated[tuple[Component, ...], Field(min_length=1)]
     note: str = ""
+    uncertainty: str = ""
+    """How far the figures can be trusted, in words; empty: as far as `mark` says."""
+    built: tuple[DomainShares, ...] = ()
+    """In a build's mixture.yaml: what came of it. Read back, it changes nothing."""
 
     @model_validator(mode="after")
     def _has_weight(self) -> Self:

@@ -1,0 +1,1 @@
+"""Acquire: what a recipe's sources name → units of input with digests."""

@@ -1,0 +1,110 @@
+"""Local files: the paths and globs of a recipe → units of input.
+
+Reads the folder tree and every file's bytes, for its digest. Always true: the units are sorted by
+name, no file is listed twice, no two units share a name, and a name says where a file lies below
+its glob, not where on this machine. Hidden files are taken only where a path names them.
+"""
+
+import glob
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import ConfigError
+from pipeline.fingerprint import file_sha256
+from pipeline.shard import Unit
+from schemas.recipe import FilesSource
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A file, and the folder that its name is relative to."""
+
+    path: Path
+    folder: Path
+
+    def name(self, num_parents: int = 0) -> str:
+        """Return the file's name, after this many of the last names of its folder."""
+        parents = self.folder.parts[1:]
+        kept = parents[max(0, len(parents) - num_parents) :]
+        return "/".join((*kept, *self.path.relative_to(self.folder).parts))
+
+
+def find_units(source: FilesSource, base: Path) -> list[Unit]:
+    """Return a unit for each file that the source's paths name, relative to `base`.
+
+    Raises ConfigError where a path matches no file, or a file cannot be read.
+    """
+    files: dict[Path, _Found] = {}
+    for pattern in source.paths:
+        found = list(_match(pattern, base))
+        if not found:
+            raise ConfigError(
+                f"source {source.name}: paths: {pattern!r} matches no file in {base}; "
+                "correct the path or remove it"
+            )
+        for file in found:
+            place = file.path.resolve()
+            files[place] = min(file, files.get(place, file), key=_Found.name)
+    named = _name_apart(list(files.values()))
+    return [_unit(source, name, named[name].path) for name in sorted(named)]
+
+
+def _match(pattern: str, base: Path) -> Iterator[_Found]:
+    """Yield the files that a path or glob names; a folder stands for all files below it."""
+    path = _normal(base / pattern)
+    if path.is_file():
+        yield _Found(path, path.parent)
+    elif path.is_dir():
+        yield from (_Found(file, path) for file in _files_below(path))
+    else:
+        folder = _normal(base / _fixed_part(pattern))
+        # Path.glob takes no absolute patterns, and takes hidden files.
+        for match in glob.iglob(pattern, root_dir=base, recursive=True):  # noqa: PTH207
+            below = _normal(base / match)
+            files = _files_below(below) if below.is_dir() else [below]
+            yield from (_Found(file, folder) for file in files if file.is_file())
+
+
+def _normal(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _fixed_part(pattern: str) -> Path:
+    """Return the folders of a glob before its first wildcard."""
+    parts = Path(pattern).parts
+    wild = next((i for i, part in enumerate(parts) if set(part) & set("*?[")), len(parts) - 1)
+    return Path(*parts[:wild])
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(place, name) for name in files if not name.startswith("."))
+
+
+def _name_apart(files: list[_Found]) -> dict[str, _Found]:
+    """Name the files; those of equal name get the names of their folders before it."""
+    num_parents = [0] * len(files)
+    while True:
+        names = [file.name(num) for file, num in zip(files, num_parents, strict=True)]
+        uses = Counter(names)
+        if len(uses) == len(files):
+            return dict(zip(names, files, strict=True))
+        num_parents = [num + (uses[name] > 1) for name, num in zip(names, num_parents, strict=True)]
+
+
+def _unit(source: FilesSource, name: str, path: Path) -> Unit:
+    try:
+        name.encode()
+        return Unit(source.name, name, path, file_sha256(path), path.stat().st_size)
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"source {source.name}: paths: the name of {name!a} is not Unicode; rename the file"
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"source {source.name}: paths: cannot read {path}: {error.strerror}"
+        ) from error

@@ -1,0 +1,204 @@
+"""The items of evaluation files, indexed by their word n-grams.
+
+Reads evaluation files; holds the words of every item in memory. Always true: an item with a text
+of `ngram` words or more is known by each run of that many words; an item with shorter texts only,
+by each whole text of at least MIN_ITEM_WORDS words; a run that is mostly numbers marks nothing.
+An item without any such run is counted and otherwise ignored, because its words would be found by
+chance: short questions, tables, the first primes.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.annotate.evaluation_words import Bytes, alphabet, as_bytes, list_words
+from pipeline.kernels.contamination import (
+    HashIndex,
+    Words,
+    find_hit,
+    hash_windows,
+    make_index,
+    split_words,
+)
+from pipeline.records import clean_text, read_records
+
+MIN_ITEM_WORDS = 8
+
+_ADDRESS = re.compile(r"https?://\S+")
+
+
+@dataclass(frozen=True)
+class FileFigures:
+    """How many items a file holds, and how many of them have nothing to be found by."""
+
+    file: str
+    num_items: int
+    num_not_searchable: int
+
+
+@dataclass(frozen=True)
+class Match:
+    """An evaluation item found in a text: "FILE#ITEM", and the words as the text has them."""
+
+    item: str
+    span: str
+
+
+class Phrases(NamedTuple):
+    """Runs of words that mark an item, in the order in which they were read; one a row."""
+
+    hashes: NDArray[np.uint64]  # of all words, or of the first MIN_ITEM_WORDS of a whole text
+    starts: NDArray[np.int64]  # bytes within the evaluation text
+    ends: NDArray[np.int64]
+    whole: NDArray[np.bool_]  # a whole text, not one run of many
+    items: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class EvaluationIndex:
+    """Finds evaluation items in texts."""
+
+    ngram: int
+    text: Bytes  # every text of every item, one after the other
+    phrases: Phrases  # sorted by hash
+    index: HashIndex  # over the phrases' hashes
+    item_names: tuple[str, ...]
+    figures: tuple[FileFigures, ...]
+
+    def find(self, text: str) -> Match | None:
+        """Return the item whose phrase begins first in `text`, or None."""
+        data = as_bytes(text)
+        words = split_words(data, alphabet())
+        lengths = sorted({self.ngram, min(self.ngram, MIN_ITEM_WORDS)})
+        found = [hit for n in lengths if (hit := self._first_phrase(data, words, n))]
+        if not found:
+            return None
+        start, end, phrase = min(found)
+        item = self.item_names[self.phrases.items[phrase]]
+        return Match(item, data[start:end].tobytes().decode())
+
+    def _first_phrase(self, data: Bytes, words: Words, length: int) -> tuple[int, int, int] | None:
+        """Return start, end (bytes of `data`) and row of the first phrase that stands in it."""
+        windows = hash_windows(words.hashes, length)
+        hit = find_hit(windows, self.index, 0)
+        while hit.word >= 0:
+            for phrase in range(hit.low, hit.high):
+                wanted = self._phrase_words(phrase)
+                last = hit.word + len(wanted) - 1
+                if last >= words.ends.size:
+                    continue
+                start, end = int(words.starts[hit.word]), int(words.ends[last])
+                if list_words(data[start:end]) == wanted:  # a hash alone is no proof
+                    return start, end, phrase
+            hit = find_hit(windows, self.index, hit.word + 1)
+        return None
+
+    def _phrase_words(self, phrase: int) -> list[str]:
+        return list_words(self.text[self.phrases.starts[phrase] : self.phrases.ends[phrase]])
+
+
+@lru_cache(maxsize=2)
+def load_index(files: tuple[Path, ...], digests: tuple[str, ...], ngram: int) -> EvaluationIndex:
+    """Return the index of the files' items, built once in a process.
+
+    `digests` say which content is meant, so that a changed file is read again. Raises InputError,
+    naming file and line, for a file that cannot be read in full.
+    """
+    builder = _Builder(ngram)
+    for path in files:
+        builder.add_file(path)
+    return builder.finish()
+
+
+class _Builder:
+    """Gathers the phrases of items, file by file."""
+
+    def __init__(self, ngram: int) -> None:
+        self._ngram = ngram
+        self._text = bytearray()
+        self._parts: list[Phrases] = []
+        self._names: list[str] = []
+        self._figures: list[FileFigures] = []
+
+    def add_file(self, path: Path) -> None:
+        num_items = num_not_searchable = 0
+        for record in read_records(path):
+            self._names.append(f"{path.name}#{num_items}")
+            num_items += 1
+            num_not_searchable += not self._add_item(list(_texts(record)))
+        self._figures.append(FileFigures(path.name, num_items, num_not_searchable))
+
+    def _add_item(self, texts: list[str]) -> bool:
+        """Add one item's phrases; return False where it has none."""
+        data = [as_bytes(clean_text(text)) for text in texts]
+        split = [split_words(text, alphabet()) for text in data]
+        whole = all(words.hashes.size < self._ngram for words in split)
+        num_phrases = 0
+        for text, words in zip(data, split, strict=True):
+            if words.hashes.size >= (MIN_ITEM_WORDS if whole else self._ngram):
+                num_phrases += self._add_phrases(text, words, whole)
+        return num_phrases > 0
+
+    def _add_phrases(self, text: Bytes, words: Words, whole: bool) -> int:
+        length = MIN_ITEM_WORDS if whole else self._ngram
+        kept = np.flatnonzero(_is_verbal(text, words, length))
+        kept = kept[kept == 0] if whole else kept
+        ends = words.ends[-1:] if whole else words.ends[length - 1 :]
+        part = Phrases(
+            hash_windows(words.hashes, length)[kept],
+            words.starts[kept] + len(self._text),
+            ends[kept] + len(self._text),
+            np.full(kept.size, whole),
+            np.full(kept.size, len(self._names) - 1, np.int32),
+        )
+        self._parts.append(part)
+        self._text += text.tobytes()
+        return int(kept.size)
+
+    def finish(self) -> EvaluationIndex:
+        phrases = _sorted_phrases(self._parts)
+        return EvaluationIndex(
+            ngram=self._ngram,
+            text=np.frombuffer(bytes(self._text), np.uint8),
+            phrases=phrases,
+            index=make_index(phrases.hashes),
+            item_names=tuple(self._names),
+            figures=tuple(self._figures),
+        )
+
+
+def _sorted_phrases(parts: Sequence[Phrases]) -> Phrases:
+    """Return all phrases by hash; of a run that several items share, the first item's alone."""
+    types = (np.uint64, np.int64, np.int64, np.bool_, np.int32)
+    nothing = [np.empty(0, dtype) for dtype in types]
+    columns = [np.concatenate(column) for column in zip(nothing, *parts, strict=True)]
+    order = np.argsort(columns[0], kind="stable")
+    hashes, whole = columns[0][order], columns[3][order]
+    is_new = np.ones(order.size, np.bool_)
+    is_new[1:] = (hashes[1:] != hashes[:-1]) | whole[1:]
+    return Phrases(*(column[order[is_new]] for column in columns))
+
+
+def _is_verbal(text: Bytes, words: Words, length: int) -> NDArray[np.bool_]:
+    """Return, for each run of `length` words, whether most of them begin with no digit."""
+    first = text[words.starts]
+    is_number = (first >= ord("0")) & (first <= ord("9"))
+    numbers = np.concatenate(([0], np.cumsum(is_number)))
+    return 2 * (numbers[length:] - numbers[:-length]) < length
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield every string within a record; an address is no text."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for member in value:
+            yield from _texts(member)
+    elif isinstance(value, str) and not _ADDRESS.fullmatch(value):
+        yield value

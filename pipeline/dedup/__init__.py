@@ -1,0 +1,1 @@
+"""Deduplicate: band hashes → candidate pairs → verified by true Jaccard → one survivor each."""

@@ -1,0 +1,18 @@
+"""Arrow string arrays as the kernels see them: bytes and offsets, without a copy."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.kernels.shingles import Bytes, Integers
+
+
+def text_buffers(texts: pa.Array) -> tuple[Bytes, Integers]:
+    """Return the UTF-8 bytes of a string array without nulls, and where each text begins.
+
+    Shapes: (bytes,) uint8 and (len(texts) + 1,) int64.
+    """
+    _, offsets, data = texts.buffers()
+    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
+    ends = np.frombuffer(offsets, width)[texts.offset : texts.offset + len(texts) + 1]
+    content = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
+    return content, ends.astype(np.int64)

@@ -1,0 +1,82 @@
+"""Deduplicate: the undecided documents of the census → which of them go, and to whom they lose.
+
+Reads the census, the `bands` attribute, and the texts of candidates; writes one store entry. The
+entry's name covers every column that ranks survivors, so a changed quality model asks again.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.dedup.duplicates import find_duplicates
+from pipeline.fingerprint import canonical_json, fingerprint
+from pipeline.parquet import write_table
+from pipeline.shard import Shard, read_attribute, read_texts
+from pipeline.store import Store
+from schemas.recipe import Dedup
+
+STAGE_VERSION = 1
+RANKED = ["id", "source", "priority", "quality", "created"]
+
+
+@dataclass(frozen=True)
+class Deduplicated:
+    """Decisions (id, decision, reason, evidence), and figures for the report."""
+
+    decisions: pa.Table
+    figures: dict[str, Any]
+
+
+def deduplicate(
+    census: pa.Table, shards: Sequence[Shard], config: Dedup, store: Store
+) -> Deduplicated:
+    """Find the duplicates among the rows of the census that are still undecided."""
+    rows = np.flatnonzero(pc.is_null(census["decision"]).to_numpy())
+    candidates = census.select(RANKED).take(pa.array(rows))
+
+    def write(folder: Path) -> dict[str, Any]:
+        bands = read_attribute(shards, "bands", ["bands"])["bands"].take(pa.array(rows))
+        found = find_duplicates(
+            candidates.append_column("bands", bands),
+            lambda chosen: read_texts(shards, rows[chosen]),
+            config,
+            folder,
+        )
+        write_table(folder / "duplicates.parquet", found.duplicates)
+        return found.figures
+
+    entry = store.obtain("dedup", _identity(candidates, shards, config), write)
+    duplicates = pq.read_table(entry.file("duplicates.parquet"))
+    return Deduplicated(_as_decisions(duplicates), entry.info)
+
+
+def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup) -> str:
+    digest = hashlib.sha256()
+    for name in RANKED:
+        digest.update(json.dumps(candidates[name].to_pylist()).encode())
+    bands = [shard.attribute_fingerprints["bands"] for shard in shards]
+    asked = config.model_dump(exclude={"memory_limit"})
+    return fingerprint("dedup", STAGE_VERSION, asked, digest.hexdigest(), bands)
+
+
+def _as_decisions(duplicates: pa.Table) -> pa.Table:
+    evidence = [
+        canonical_json({"survivor": row["survivor"], "jaccard": round(row["jaccard"], 4)})
+        for row in duplicates.to_pylist()
+    ]
+    return pa.table(
+        {
+            "id": duplicates["id"],
+            "decision": pa.repeat("dropped", duplicates.num_rows),
+            "reason": pc.binary_join_element_wise(duplicates["kind"], "duplicate", "_"),
+            "evidence": pa.array(evidence, pa.string()),
+        }
+    )

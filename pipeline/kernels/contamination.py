@@ -1,0 +1,151 @@
+"""Words and word n-grams of UTF-8 text as 64-bit hashes, and their search in an index.
+
+Reads UTF-8 bytes (valid: nothing here checks), an alphabet and an index as numpy arrays; returns
+numpy arrays. Always true: equal runs of words have equal hashes wherever they stand and however
+they are cased, spaced or punctuated. The reverse holds but for collisions: verify a hit.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+SEPARATOR, PART, WHOLE = 0, 1, 2  # what a code point is: between words, in a word, a word alone
+
+# FNV-1a's offset and prime for 64 bits; the finaliser of MurmurHash3; any odd rolling base.
+_OFFSET = np.uint64(0xCBF29CE484222325)
+_PRIME = np.uint64(0x100000001B3)
+_MIX_1 = np.uint64(0xFF51AFD7ED558CCD)
+_MIX_2 = np.uint64(0xC4CEB9FE1A85EC53)
+_BASE = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(33)
+
+
+class Alphabet(NamedTuple):
+    """For each code point below its length: the form it is compared in, and its kind.
+
+    Code points above are compared as they are, each a word of its own.
+    """
+
+    folded: NDArray[np.uint32]
+    kinds: NDArray[np.uint8]
+
+
+class Words(NamedTuple):
+    """The words of a text: hash, first byte, and the byte after the last."""
+
+    hashes: NDArray[np.uint64]
+    starts: NDArray[np.int64]
+    ends: NDArray[np.int64]
+
+
+class HashIndex(NamedTuple):
+    """Sorted hashes, and where each value of their top bits begins (2^k + 1 positions)."""
+
+    hashes: NDArray[np.uint64]
+    buckets: NDArray[np.int64]
+
+
+class Hit(NamedTuple):
+    """A run of words found: its first word, and the range of equal hashes in the index."""
+
+    word: int  # -1: nothing found
+    low: int
+    high: int
+
+
+@njit(nogil=True, cache=True)
+def split_words(data: NDArray[np.uint8], alphabet: Alphabet) -> Words:
+    """Return the words of one text (uint8 UTF-8 bytes)."""
+    limit = data.size // 2 + 1  # a word and what separates it take two bytes at least
+    hashes = np.empty(limit, np.uint64)
+    starts = np.empty(limit, np.int64)
+    ends = np.empty(limit, np.int64)
+    num_words, position, inside, state = 0, 0, False, _OFFSET
+    while position < data.size:
+        code, following = _decode(data, position)
+        kind, folded = WHOLE, code
+        if code < alphabet.kinds.size:
+            kind, folded = alphabet.kinds[code], alphabet.folded[code]
+        if inside and kind != PART:
+            hashes[num_words], ends[num_words] = _mix(state), position
+            num_words, inside = num_words + 1, False
+        if kind != SEPARATOR:
+            if not inside:
+                starts[num_words], state, inside = position, _OFFSET, True
+            state = (state ^ np.uint64(folded)) * _PRIME
+        if kind == WHOLE:
+            hashes[num_words], ends[num_words] = _mix(state), following
+            num_words, inside = num_words + 1, False
+        position = following
+    if inside:
+        hashes[num_words], ends[num_words] = _mix(state), position
+        num_words += 1
+    return Words(hashes[:num_words], starts[:num_words], ends[:num_words])
+
+
+@njit(nogil=True, cache=True)
+def hash_windows(words: NDArray[np.uint64], length: int) -> NDArray[np.uint64]:
+    """Return a hash for every run of `length` words (uint64, one for each first word)."""
+    result = np.empty(max(0, words.size - length + 1), np.uint64)
+    power = np.uint64(1)
+    for _ in range(length):
+        power *= _BASE
+    state = np.uint64(0)
+    for index in range(words.size):
+        state = state * _BASE + words[index]
+        if index >= length:
+            state -= power * words[index - length]
+        if index >= length - 1:
+            result[index - length + 1] = _mix(state ^ (np.uint64(length) * _PRIME))
+    return result
+
+
+@njit(nogil=True, cache=True)
+def find_hit(windows: NDArray[np.uint64], index: HashIndex, start: int) -> Hit:
+    """Return the first of `windows`, from `start` on, that the index holds."""
+    shift, num_buckets = np.uint64(64), index.buckets.size - 1
+    while num_buckets > 1:
+        shift, num_buckets = shift - np.uint64(1), num_buckets >> 1
+    for word in range(start, windows.size):
+        wanted = windows[word]
+        bucket = np.int64(wanted >> shift)
+        low, end = index.buckets[bucket], index.buckets[bucket + 1]
+        while low < end and index.hashes[low] < wanted:
+            low += 1
+        high = low
+        while high < end and index.hashes[high] == wanted:
+            high += 1
+        if high > low:
+            return Hit(word, low, high)
+    return Hit(-1, 0, 0)
+
+
+def make_index(hashes: NDArray[np.uint64]) -> HashIndex:
+    """Return the index of sorted hashes, with about one bucket for each."""
+    bits = max(1, int(hashes.size).bit_length())  # at least one, so that no shift is by 64
+    edges = np.arange(1, 1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
+    inner = np.searchsorted(hashes, edges)
+    return HashIndex(hashes, np.concatenate(([0], inner, [hashes.size])).astype(np.int64))
+
+
+@njit(nogil=True, cache=True)
+def _decode(data: NDArray[np.uint8], position: int) -> tuple[np.int64, int]:
+    """Return the code point at a position of valid UTF-8, and the position after it."""
+    first = np.int64(data[position])
+    if first < 0x80:
+        return first, position + 1
+    if first < 0xE0:
+        return (first & 0x1F) << 6 | (data[position + 1] & 0x3F), position + 2
+    middle = (np.int64(data[position + 1] & 0x3F) << 6) | (data[position + 2] & 0x3F)
+    if first < 0xF0:
+        return (first & 0x0F) << 12 | middle, position + 3
+    return (first & 0x07) << 18 | middle << 6 | (data[position + 3] & 0x3F), position + 4
+
+
+@njit(nogil=True, cache=True)
+def _mix(state: np.uint64) -> np.uint64:
+    state = (state ^ (state >> _SHIFT)) * _MIX_1
+    state = (state ^ (state >> _SHIFT)) * _MIX_2
+    return state ^ (state >> _SHIFT)

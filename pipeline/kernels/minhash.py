@@ -1,0 +1,80 @@
+"""Kernel: UTF-8 text → MinHash signatures → one hash for each band.
+
+MinHash: Broder 1997. A permutation is h(x) = (a·x + b) mod 2^64, of which the upper 32 bits are
+kept: multiply-shift (Dietzfelbinger et al. 1997), with a odd. Bands: Leskovec, Rajaraman, Ullman,
+Mining of Massive Datasets, section 3.4.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from pipeline.kernels.shingles import (
+    Bytes,
+    FoldTable,
+    Hashes,
+    Integers,
+    mix,
+    shingle_hashes,
+    word_hashes,
+)
+
+Signature = npt.NDArray[np.uint32]
+EMPTY = np.uint32(0xFFFFFFFF)
+
+
+def permutations(count: int, seed: int) -> tuple[Hashes, Hashes]:
+    """Return the factors (odd) and summands of `count` permutations: uint64 each."""
+    generator = np.random.Generator(np.random.PCG64(seed))
+    limits = {"low": 0, "high": 1 << 64, "dtype": np.uint64}
+    factors = generator.integers(size=count, **limits) | np.uint64(1)
+    return factors, generator.integers(size=count, **limits)
+
+
+@njit(cache=True, nogil=True)
+def lower_minima(shingles: Hashes, factors: Hashes, summands: Hashes, minima: Signature) -> None:
+    """Lower each permutation's minimum to the smallest hash of any of the shingles."""
+    for position in range(shingles.size):
+        shingle = shingles[position]
+        for index in range(minima.size):
+            value = np.uint32((shingle * factors[index] + summands[index]) >> np.uint64(32))
+            minima[index] = min(minima[index], value)
+
+
+@njit(cache=True, nogil=True)
+def signatures(
+    data: Bytes,
+    offsets: Integers,
+    ngram: int,
+    factors: Hashes,
+    summands: Hashes,
+    fold: FoldTable,
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
+    """Return signatures, shape (documents, permutations), and which documents have any word."""
+    num_documents = offsets.size - 1
+    longest = 0
+    for document in range(num_documents):
+        longest = max(longest, offsets[document + 1] - offsets[document])
+    words = np.empty(longest // 2 + 1, np.uint64)
+    shingles = np.empty(longest // 2 + 1, np.uint64)
+    minima = np.full((num_documents, factors.size), EMPTY, np.uint32)
+    has_words = np.zeros(num_documents, np.bool_)
+    for document in range(num_documents):
+        num_words = word_hashes(data, offsets[document], offsets[document + 1], fold, words)
+        count = shingle_hashes(words, num_words, ngram, shingles)
+        lower_minima(shingles[:count], factors, summands, minima[document])
+        has_words[document] = count > 0
+    return minima, has_words
+
+
+@njit(cache=True, nogil=True)
+def band_hashes(minima: npt.NDArray[np.uint32], bands: int, rows: int) -> Hashes:
+    """Return one uint64 for each document and band: shape (documents, bands)."""
+    hashes = np.empty((minima.shape[0], bands), np.uint64)
+    for document in range(minima.shape[0]):
+        for band in range(bands):
+            value = np.uint64(band)
+            for row in range(band * rows, (band + 1) * rows):
+                value = mix(value ^ np.uint64(minima[document, row]))
+            hashes[document, band] = value
+    return hashes

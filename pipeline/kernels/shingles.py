@@ -1,0 +1,134 @@
+r"""Kernel: UTF-8 text → the hashes of its word n-grams (shingles), with no Python object between.
+
+A word is a maximal run of code points that `re` calls \w, lower-cased code point by code point.
+That is `re.findall(r"\w+", text.lower())` but for two letters whose lower case depends on what
+follows or is two letters long: capital sigma at a word's end, and dotted capital I.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+Bytes = npt.NDArray[np.uint8]
+Integers = npt.NDArray[np.int64]
+Hashes = npt.NDArray[np.uint64]
+FoldTable = npt.NDArray[np.uint32]
+
+LAST_LETTER = 0x40000  # no code point beyond planes 0 to 3 is a letter or a digit
+FNV_OFFSET = np.uint64(0xCBF29CE484222325)  # FNV-1a, 64 bits (RFC 9923), over code points
+FNV_PRIME = np.uint64(0x100000001B3)
+POLYNOMIAL = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing
+
+
+def fold_table() -> FoldTable:
+    """Return for each code point its lower case, or 0 where it is part of no word: uint32."""
+    table = np.zeros(LAST_LETTER, np.uint32)
+    for code in range(LAST_LETTER):
+        letter = chr(code)
+        if letter.isalnum() or letter == "_":
+            lower = letter.lower()
+            table[code] = ord(lower) if len(lower) == 1 else code
+    return table
+
+
+@njit(cache=True, nogil=True)
+def mix(value: np.uint64) -> np.uint64:
+    """Return the finaliser of SplitMix64 (Steele, Lea, Flood 2014): every bit depends on all."""
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return value ^ (value >> np.uint64(31))
+
+
+@njit(cache=True, nogil=True)
+def word_hashes(data: Bytes, start: int, end: int, fold: FoldTable, out: Hashes) -> int:
+    """Write the hash of each word of data[start:end] to `out`; return how many there are.
+
+    `data` is valid UTF-8; `out` has room for (end - start + 1) // 2 words.
+    """
+    count = 0
+    inside = False
+    value = FNV_OFFSET
+    position = start
+    while position < end:
+        byte = np.int64(data[position])
+        if byte < 0x80:
+            code = byte
+            position += 1
+        elif byte < 0xE0:
+            code = ((byte & 0x1F) << 6) | (np.int64(data[position + 1]) & 0x3F)
+            position += 2
+        elif byte < 0xF0:
+            code = ((byte & 0x0F) << 12) | ((np.int64(data[position + 1]) & 0x3F) << 6)
+            code |= np.int64(data[position + 2]) & 0x3F
+            position += 3
+        else:
+            code = ((byte & 0x07) << 18) | ((np.int64(data[position + 1]) & 0x3F) << 12)
+            code |= (np.int64(data[position + 2]) & 0x3F) << 6
+            code |= np.int64(data[position + 3]) & 0x3F
+            position += 4
+        letter = fold[code] if code < fold.size else np.uint32(0)
+        if letter:
+            value = (value ^ np.uint64(letter)) * FNV_PRIME
+            inside = True
+        elif inside:
+            out[count] = mix(value)
+            count += 1
+            value = FNV_OFFSET
+            inside = False
+    if inside:
+        out[count] = mix(value)
+        count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
+def combine(words: Hashes, first: int, size: int) -> np.uint64:
+    """Return the hash of `size` words in order: a polynomial modulo 2^64, mixed."""
+    value = np.uint64(size)
+    for index in range(first, first + size):
+        value = value * POLYNOMIAL + words[index]
+    return mix(value)
+
+
+@njit(cache=True, nogil=True)
+def shingle_hashes(words: Hashes, num_words: int, ngram: int, out: Hashes) -> int:
+    """Write the hash of every run of `ngram` words to `out`; return how many there are.
+
+    A text of fewer words is one shingle of them all; a text without words has none.
+    """
+    if num_words == 0:
+        return 0
+    size = min(ngram, num_words)
+    count = num_words - size + 1
+    for first in range(count):
+        out[first] = combine(words, first, size)
+    return count
+
+
+@njit(cache=True, nogil=True)
+def shingle_sets(
+    data: Bytes, offsets: Integers, ngram: int, fold: FoldTable
+) -> tuple[Hashes, Integers]:
+    """Return each document's distinct shingle hashes, ascending, end to end, and where each begins.
+
+    Shapes: (total,) uint64 and (documents + 1,) int64.
+    """
+    num_documents = offsets.size - 1
+    longest = 0
+    for document in range(num_documents):
+        longest = max(longest, offsets[document + 1] - offsets[document])
+    words = np.empty(longest // 2 + 1, np.uint64)
+    shingles = np.empty(longest // 2 + 1, np.uint64)
+    found = np.empty((offsets[-1] - offsets[0]) // 2 + num_documents, np.uint64)
+    starts = np.zeros(num_documents + 1, np.int64)
+    total = 0
+    for document in range(num_documents):
+        num_words = word_hashes(data, offsets[document], offsets[document + 1], fold, words)
+        count = shingle_hashes(words, num_words, ngram, shingles)
+        ordered = np.sort(shingles[:count])
+        for index in range(count):
+            if index == 0 or ordered[index] != ordered[index - 1]:
+                found[total] = ordered[index]
+                total += 1
+        starts[document + 1] = total
+    return found[:total].copy(), starts

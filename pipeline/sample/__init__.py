@@ -1,0 +1,1 @@
+"""Which documents make up the anchor corpus: quotas, held-out documents, repetitions."""

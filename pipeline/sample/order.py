@@ -1,0 +1,64 @@
+"""The order in which documents are drawn: a hash of seed, purpose and id.
+
+Reads ids; gives one 64-bit key each. A document's key depends on nothing but the three, so its
+place in the order is the same whatever other documents there are and whatever rows they are in.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.fingerprint import derive_seed
+
+Keys = npt.NDArray[np.uint64]
+WORD_BYTES = 8
+
+
+def draw_keys(ids: pa.Array, seed: int, purpose: str) -> Keys:
+    """Return a uniform uint64 key for each id (string array without nulls).
+
+    An id's UTF-8 bytes are taken as 64-bit words, zero-padded, each mixed into the state by the
+    finaliser of SplitMix64 (Steele, Lea and Flood, 2014); the length is mixed in last.
+    """
+    lengths = pc.binary_length(ids).to_numpy(zero_copy_only=False)
+    keys = np.empty(len(ids), np.uint64)
+    for length in np.unique(lengths):
+        rows = np.flatnonzero(lengths == length)
+        words = _words(ids.take(pa.array(rows)), int(length))
+        keys[rows] = _mix_words(words, np.uint64(derive_seed(seed, purpose)), np.uint64(length))
+    return keys
+
+
+def draw_order(ids: pa.Array, seed: int, purpose: str) -> npt.NDArray[np.int64]:
+    """Return the rows by ascending key; equal keys by id."""
+    keys = draw_keys(ids, seed, purpose)
+    table = pa.table({"key": keys, "id": ids})
+    order = pc.sort_indices(table, sort_keys=[("key", "ascending"), ("id", "ascending")])
+    return np.asarray(order, dtype=np.int64)
+
+
+def _words(ids: pa.Array, length: int) -> npt.NDArray[np.uint64]:
+    """Return the bytes of ids of one length as words: uint64, one row per id."""
+    count = len(ids)
+    num_words = -(-length // WORD_BYTES)
+    padded = np.zeros((count, num_words * WORD_BYTES), np.uint8)
+    if length:
+        content = np.frombuffer(ids.buffers()[2], np.uint8, count * length)
+        padded[:, :length] = content.reshape(count, length)
+    return padded.view("<u8")
+
+
+def _mix_words(words: npt.NDArray[np.uint64], seed: np.uint64, length: np.uint64) -> Keys:
+    state = np.full(len(words), seed, np.uint64)
+    for word in words.T:
+        state = _splitmix64(state ^ word)
+    return _splitmix64(state ^ length)
+
+
+def _splitmix64(state: Keys) -> Keys:
+    """Return the next output of SplitMix64 from each state; arithmetic wraps at 64 bits."""
+    state = state + np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))

@@ -1,0 +1,102 @@
+"""Draw the anchor corpus: which documents are kept, held out or left, and how often each is taken.
+
+Reads the documents that survived every stage (id, domain, num_tokens), target shares and the
+recipe's `sample`; gives one decision a document and the figures of each domain. Always true: the
+result depends on the documents, not on the order of their rows; a held-out document is never
+kept; a domain's tokens never exceed what its documents hold times the epochs allowed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.errors import InputError
+from pipeline.sample.counts import Counter, max_supply
+from pipeline.sample.explain import Budget, explain_nothing
+from pipeline.sample.feasible import feasible_shares
+from pipeline.sample.pool import Pool, check_candidates, make_pools
+from pipeline.sample.select import Copies, choose_copies
+from schemas.manifest import DomainCounts
+from schemas.recipe import Sample
+
+SELECTION = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("decision", pa.string(), nullable=False),  # kept, held_out or not_sampled
+        pa.field("copies", pa.int32(), nullable=False),  # 0 unless kept
+        pa.field("reason", pa.string()),  # null for kept
+    ]
+)
+# What can become of a document, as (decision, reason).
+NO_TOKENS, OVER_QUOTA, NOT_IN_TARGET, HELD_OUT, KEPT = range(5)
+FATES = (
+    ("not_sampled", "no_tokens"),
+    ("not_sampled", "over_quota"),
+    ("not_sampled", "domain_not_in_target"),
+    ("held_out", "held_out"),
+    ("kept", None),
+)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The decisions, in the order of the candidates' rows, and the figures by domain."""
+
+    selection: pa.Table
+    domains: tuple[DomainCounts, ...]
+    total_variation: float
+    """Half the summed difference between achieved and feasible shares."""
+
+
+def draw_sample(
+    candidates: pa.Table, target: Mapping[str, float], config: Sample, seed: int
+) -> Drawn:
+    """Return which of `candidates` (id, domain, num_tokens; unique ids) make up the corpus.
+
+    `target` holds shares that sum to 1. Raises InputError where no document can be taken, and
+    IntegrityError for an id given twice or a domain that is none.
+    """
+    check_candidates(candidates)
+    pools = make_pools(candidates, target, config.heldout_documents, seed)
+    supply = {domain: max_supply(pool, config, domain) for domain, pool in pools.items()}
+    feasible = feasible_shares(target, supply, config.tokens, config.on_shortfall)
+    copies = {
+        domain: choose_copies(pool.num_tokens, feasible.quotas[domain], supply[domain])
+        for domain, pool in pools.items()
+    }
+    num_taken = sum(pool.num_taken(copies[domain]) for domain, pool in pools.items())
+    if num_taken == 0:
+        budget = Budget(config.tokens, feasible.total, config.on_shortfall)
+        held = {domain: pool.num_available for domain, pool in pools.items()}
+        raise InputError(explain_nothing(held, target, budget))
+    counter = Counter(target, config, feasible, num_taken)
+    domains = tuple(counter.count(domain, pools[domain], copies[domain]) for domain in pools)
+    variation = sum(abs(counts.achieved - counts.feasible) for counts in domains) / 2
+    return Drawn(_selection(candidates, pools, copies, target), domains, variation)
+
+
+def _selection(
+    candidates: pa.Table,
+    pools: Mapping[str, Pool],
+    copies: Mapping[str, Copies],
+    target: Mapping[str, float],
+) -> pa.Table:
+    """Return SELECTION; a document that is in no pool has no tokens."""
+    num_copies = np.zeros(len(candidates), np.int32)
+    fates = np.full(len(candidates), NO_TOKENS)
+    for domain, pool in pools.items():
+        left = OVER_QUOTA if target.get(domain, 0.0) > 0 else NOT_IN_TARGET
+        fates[pool.rows] = np.where(copies[domain] > 0, KEPT, left)
+        fates[pool.heldout] = HELD_OUT
+        num_copies[pool.rows] = copies[domain]
+    decisions, reasons = zip(*FATES, strict=True)
+    columns = {
+        "id": candidates.column("id"),
+        "decision": pc.take(pa.array(decisions), pa.array(fates)),
+        "copies": pa.array(num_copies),
+        "reason": pc.take(pa.array(reasons), pa.array(fates)),
+    }
+    return pa.table(columns, schema=SELECTION)
