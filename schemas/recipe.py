@@ -7,7 +7,7 @@ Relative paths are relative to the recipe's own folder.
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from schemas.domain import Domain, DomainOrAuto
 
@@ -28,10 +28,19 @@ class Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+def _one_or_more(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
 class Fields(Frozen):
     """Which field of a record holds what; dots reach into nested records (`meta.title`)."""
 
-    text: str = "text"
+    text: Annotated[tuple[str, ...], BeforeValidator(_one_or_more), Field(min_length=1)] = ("text",)
+    """One field, or several, whose texts are joined by blank lines."""
+    markup: Literal["none", "html"] = "none"
+    """`html`: the text is a web page; its text is extracted as a file's would be."""
+    records: str | None = None
+    """Where the records lie in a file that is one JSON object: `data[].paragraphs[]`."""
     id: str | None = None
     url: str | None = None
     created: str | None = None
@@ -121,8 +130,8 @@ class Cleaning(Frozen):
     languages: Languages = Languages()
     rules: tuple[RuleSet, ...] = ("gopher_quality", "gopher_repetition", "c4", "fineweb")
     """Published rule sets, applied in this order."""
-    exempt_domains: tuple[Domain, ...] = ("code", "math", "forum", "dialogue", "instruction")
-    """The rules were written for web prose: documents of these domains skip them."""
+    rule_domains: tuple[Domain, ...] = ("web", "news")
+    """The domains that the rules judge: they were written for prose of the web."""
     min_characters: Annotated[int, Field(ge=0)] = 50
     max_document_bytes: Annotated[int, Field(gt=0, le=1_000_000_000)] = 20_000_000
     """A record with more text than this is quarantined."""

@@ -1,0 +1,1 @@
+"""One reader a format; `registry.py` finds the reader for a unit."""

@@ -1,0 +1,63 @@
+"""Parquet tables: one record a row, read in batches of bounded size.
+
+`offset` is the number of the row from 0. Reads only the columns that the recipe's fields name.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.normalize.fields import columns_of, missing_column, record_from
+from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
+from pipeline.parquet import MAX_BYTES, MAX_ROWS
+from schemas.recipe import Fields
+
+Cells = dict[str, Any]
+
+
+def read(source: ReadContext) -> Iterator[Record | Refusal]:
+    """Yield the records of a unit."""
+    offset = 0
+    try:
+        with pq.ParquetFile(source.unit.path) as table:
+            wanted = columns_of(source.fields, table.schema_arrow.names)
+            if wanted is None:
+                source.count()
+                yield missing_column(source.fields, table.schema_arrow.names, "row")
+                return
+            for row in _rows(table, wanted):
+                source.count()
+                yield _record(row, source.fields, offset)
+                offset += 1
+    except (OSError, pa.ArrowException) as error:
+        if not source.unit.path.exists():
+            raise
+        source.count()
+        yield Refusal(offset, "row", "corrupt_archive", str(error))
+
+
+def _rows(table: pq.ParquetFile, columns: list[str]) -> Iterator[Cells | UnicodeDecodeError]:
+    size = sum(table.metadata.row_group(i).total_byte_size for i in range(table.num_row_groups))
+    mean = max(1, size // max(1, table.metadata.num_rows))
+    num_rows = max(1, min(MAX_ROWS, MAX_BYTES // mean))
+    for batch in table.iter_batches(num_rows, columns=columns, use_threads=False):
+        for index in range(batch.num_rows):
+            try:
+                yield batch.slice(index, 1).to_pylist()[0]
+            except UnicodeDecodeError as error:  # Arrow does not check what it reads
+                yield error
+
+
+def _record(row: Cells | UnicodeDecodeError, fields: Fields, offset: int) -> Record | Refusal:
+    if isinstance(row, UnicodeDecodeError):
+        excerpt = excerpt_of(row.object)
+        return Refusal(offset, "row", "bad_utf8", f"not UTF-8 at byte {row.start}", excerpt)
+    try:
+        row |= {
+            name: row[name].decode() for name in fields.text if isinstance(row.get(name), bytes)
+        }
+    except UnicodeDecodeError as error:
+        return _record(error, fields, offset)
+    return record_from(row, fields, offset, "row")

@@ -1,0 +1,52 @@
+"""The MinHash kernel against the slow, obvious way with Python's integers."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.dedup.buffers import text_buffers
+from pipeline.kernels.minhash import band_hashes, permutations, signatures
+from pipeline.kernels.shingles import fold_table, shingle_sets
+
+FOLD = fold_table()
+
+
+def signature_by_hand(shingles: list[int], factors: list[int], summands: list[int]) -> list[int]:
+    return [
+        min(((a * x + b) % (1 << 64)) >> 32 for x in shingles) if shingles else 0xFFFFFFFF
+        for a, b in zip(factors, summands, strict=True)
+    ]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text("ab c,é", max_size=40), max_size=4), st.integers(0, 1 << 62))
+def test_signatures_are_the_reference_ones(texts: list[str], seed: int) -> None:
+    data, offsets = text_buffers(pa.array(texts, pa.string()))
+    factors, summands = permutations(8, seed)
+    minima, has_words = signatures(data, offsets, 3, factors, summands, FOLD)
+    hashes, starts = shingle_sets(data, offsets, 3, FOLD)
+    for document in range(len(texts)):
+        own = hashes[starts[document] : starts[document + 1]].tolist()
+        expected = signature_by_hand(own, factors.tolist(), summands.tolist())
+        assert minima[document].tolist() == expected
+        assert has_words[document] == bool(own)
+
+
+def test_signatures_estimate_the_jaccard() -> None:
+    words = [f"w{i}" for i in range(1500)]
+    left, right = " ".join(words[:1000]), " ".join(words[250:1250])
+    data, offsets = text_buffers(pa.array([left, right], pa.string()))
+    factors, summands = permutations(2048, 7)
+    minima, _ = signatures(data, offsets, 1, factors, summands, FOLD)
+    estimate = float(np.mean(minima[0] == minima[1]))
+    assert abs(estimate - 750 / 1250) < 4 * np.sqrt(0.24 / 2048)
+
+
+def test_equal_rows_make_equal_bands_and_only_those() -> None:
+    minima = np.arange(24, dtype=np.uint32).reshape(2, 12)
+    minima[1, :4] = minima[0, :4]
+    hashes = band_hashes(minima, 3, 4)
+    assert (hashes[0] == hashes[1]).tolist() == [True, False, False]
+    same_rows = band_hashes(np.ones((1, 12), np.uint32), 3, 4)
+    assert len(set(same_rows[0].tolist())) == 3, "a band's number is part of its hash"

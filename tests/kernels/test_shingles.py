@@ -1,0 +1,72 @@
+"""The shingle kernel against the slow, obvious way with `re`."""
+
+import itertools
+import re
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.dedup.buffers import text_buffers
+from pipeline.kernels.shingles import fold_table, shingle_sets
+
+FOLD = fold_table()
+# Two letters whose lower case is not one letter, whatever stands beside it: see the module.
+LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\u0130\u03a3\u03c2")
+GOLDEN = [6651204900878673586, 7277892432376265626, 12718993287446722418]
+TEXTS = st.text(st.sampled_from("aB ,_é9Ж中\U0001f600\n") | LETTERS, max_size=60)
+
+
+def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    size = min(ngram, len(words))
+    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)} if words else set()
+
+
+def sets_of(texts: list[str], ngram: int) -> list[set[int]]:
+    data, offsets = text_buffers(pa.array(texts, pa.string()))
+    hashes, starts = shingle_sets(data, offsets, ngram, FOLD)
+    return [set(hashes[a:b].tolist()) for a, b in itertools.pairwise(starts)]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(TEXTS, max_size=4), st.integers(1, 6))
+def test_the_sets_have_the_sizes_and_overlaps_of_the_reference(
+    texts: list[str], ngram: int
+) -> None:
+    expected = [shingles_by_hand(text, ngram) for text in texts]
+    found = sets_of(texts, ngram)
+    assert [len(s) for s in found] == [len(s) for s in expected]
+    for i in range(len(texts)):
+        for j in range(i):
+            assert len(found[i] & found[j]) == len(expected[i] & expected[j])
+
+
+def test_case_punctuation_and_spacing_do_not_count() -> None:
+    first, second = sets_of(["It was the BEST of times,", "it  was\nthe best... of (times)"], 5)
+    assert first == second
+
+
+def test_sigma_and_dotted_i_are_lowered_letter_by_letter() -> None:
+    assert sets_of(["ΟΔΟΣ"], 5) == sets_of(["οδοσ"], 5)
+    assert sets_of(["İzmir"], 5) != sets_of(["izmir"], 5)
+
+
+def test_a_slice_of_an_array_is_read_where_it_lies() -> None:
+    texts = pa.array(["one two", "three four", "five"], pa.string())
+    data, offsets = text_buffers(texts.slice(1, 1))
+    hashes, starts = shingle_sets(data, offsets, 2, FOLD)
+    assert set(hashes.tolist()) == sets_of(["three four"], 2)[0]
+    assert starts.tolist() == [0, 1]
+
+
+def test_golden_hashes() -> None:
+    """Stored signatures stay valid only while these do not change."""
+    assert sorted(sets_of(["Grüße aus Köln an alle"], 3)[0]) == GOLDEN
+
+
+def test_no_texts_and_no_words() -> None:
+    assert sets_of([], 5) == []
+    assert sets_of(["", " \n.,"], 5) == [set(), set()]
+    assert np.all(FOLD[[ord(" "), ord("."), 0x301]] == 0)
