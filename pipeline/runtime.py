@@ -53,13 +53,10 @@ class Runtime:
         return [results[index] for index in range(len(items))]
 
     def run_once(self, name: str, make: Callable[[Store], R], num_bytes: int = 0) -> R:
-        """Return `make(store)`, a step over all units at once, in this process."""
+        """Return `make(store)`: a step over all units at once, in this process."""
         started = self.clock()
-        try:
-            result, reused = make(self.store.lookup()), 1
-        except NotStoredError:
-            result, reused = make(self.store), 0
-        self._record(name, started, 1, reused, 0 if reused else num_bytes)
+        result = make(self.store)
+        self._record(name, started, 1, 0, num_bytes)
         return result
 
     def _record(

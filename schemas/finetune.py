@@ -54,7 +54,7 @@ class Task(Frozen):
     completion_field: str = "completion"
     max_examples: PositiveInt = 4000
     num_heldout: PositiveInt = 200
-    """Examples set aside to measure the task's loss; never more than half."""
+    """Examples set aside to measure the task's loss; never more than a fifth."""
 
     @model_validator(mode="after")
     def _has_file(self) -> Self:

@@ -86,14 +86,17 @@ def _refuse_unknown(source: EnvironmentSource, names: list[str]) -> None:
 
 
 def _installed(entry: importlib.metadata.Distribution) -> _Installed | None:
-    """Return a distribution, or None for a folder that is left over from one."""
-    if "Name" not in entry.metadata or "Version" not in entry.metadata:
+    """Return a distribution, or None for what is none: nameless remains, or not in UTF-8."""
+    try:
+        metadata, listed = entry.metadata, entry.files
+    except UnicodeDecodeError:
         return None
-    name, version = entry.metadata["Name"], entry.metadata["Version"]
-    root = Path(str(entry.locate_file(""))).resolve()
-    listed = entry.files if entry.files is not None else _unlisted(entry, root, name)
-    files = sorted({path.as_posix() for path in listed})
-    return _Installed(canonical_name(name), version, root, tuple(files))
+    if "Name" not in metadata or "Version" not in metadata:
+        return None
+    name, root = canonical_name(metadata["Name"]), Path(str(entry.locate_file(""))).resolve()
+    files = _unlisted(entry, root, name) if listed is None else listed
+    paths = sorted({path.as_posix() for path in files})
+    return _Installed(name, metadata["Version"], root, tuple(paths))
 
 
 def _unlisted(
@@ -105,7 +108,7 @@ def _unlisted(
     infos = [*root.glob("*.dist-info"), *root.glob("*.egg-info")]
     tops += [info for info in infos if canonical_name(info.stem.partition("-")[0]) == name]
     for top in tops:
-        files = top.rglob("*") if top.is_dir() else (top, top.with_suffix(".py"))
+        files = top.rglob("*") if top.is_dir() else [top.with_suffix(".py")]
         yield from (PurePosixPath(path.relative_to(root)) for path in files if path.is_file())
 
 

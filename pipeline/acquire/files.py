@@ -37,6 +37,14 @@ def find_units(source: FilesSource, base: Path) -> list[Unit]:
 
     Raises ConfigError where a path matches no file, or a file cannot be read.
     """
+    return [_unit(source, name, path) for name, path in find_files(source, base).items()]
+
+
+def find_files(source: FilesSource, base: Path) -> dict[str, Path]:
+    """Return the files that the source's paths name, by the name of their unit, sorted.
+
+    Raises ConfigError where a path matches no file.
+    """
     files: dict[Path, _Found] = {}
     for pattern in source.paths:
         found = list(_match(pattern, base))
@@ -49,7 +57,7 @@ def find_units(source: FilesSource, base: Path) -> list[Unit]:
             place = file.path.resolve()
             files[place] = min(file, files.get(place, file), key=_Found.name)
     named = _name_apart(list(files.values()))
-    return [_unit(source, name, named[name].path) for name in sorted(named)]
+    return {name: named[name].path for name in sorted(named)}
 
 
 def _match(pattern: str, base: Path) -> Iterator[_Found]:

@@ -36,6 +36,6 @@ def filter_shard(shard: Shard, store: Store, cleaning: Cleaning) -> Shard:
 def _fingerprint(shard: Shard, cleaning: Cleaning) -> str:
     """Return the identity of the verdicts: the rules asked for, in full, and what they judge."""
     rules = [asdict(rule) for rule_set in cleaning.rules for rule in RULES[rule_set]]
-    settings = cleaning.model_dump(include={"languages", "exempt_domains", "min_characters"})
+    settings = cleaning.model_dump(include={"languages", "rule_domains", "min_characters"})
     judged = [shard.attribute_fingerprints[name] for name in ATTRIBUTES]
     return fingerprint("filter", VERSION, rules, settings, shard.fingerprint, judged)

@@ -61,7 +61,7 @@ def checks(batch: pa.RecordBatch, cleaning: Cleaning) -> Iterator[Check]:
     """Yield the checks of a batch in the order of judgement."""
     yield _length_check(batch, cleaning)
     yield from _language_checks(batch, cleaning)
-    exempt = _is_in(batch.column("domain"), cleaning.exempt_domains)
+    exempt = ~_is_in(batch.column("domain"), cleaning.rule_domains)
     for rule_set in cleaning.rules:
         for rule in RULES[rule_set]:
             yield _rule_check(batch, rule, exempt)

@@ -103,7 +103,7 @@ class _ArchiveReader:
         headers = self._warc_headers() if is_warc else _arc_headers(first)
         length = (headers or {}).get("content-length", "")
         if headers is None or not _DIGITS.fullmatch(length):
-            error = f"the length is {length!r}" if headers else "the header does not end"
+            error = "the header does not end" if headers is None else f"the length is {length!r}"
             return Damage(offset, "malformed_record", error, first[:EXCERPT_BYTES])
         block, num_missing = self._block(int(length))
         if num_missing:

@@ -4,17 +4,16 @@ Reads the text of the file (core metadata specification 2.4, an e-mail header bl
 the licence is an SPDX expression, a short statement in the project's own words, or `unknown`.
 """
 
-import email
 import re
 from dataclasses import dataclass
 from email.message import Message
+from email.parser import HeaderParser
 
 UNKNOWN = "unknown"
 MAX_LICENSE_CHARACTERS = 60  # more is the licence's text, not its name
 
 _HOME_LABELS = ("homepage", "home", "home page", "source", "repository", "documentation")
 _FOLDED = re.compile(r"\n(?: {7}\|| {8})")  # how a description is indented inside a header
-
 _EXPRESSION = re.compile(r"[\w.+]+-[\w.+-]+( (AND|OR|WITH) [\w.+-]+)*")  # as SPDX writes it
 
 # Classifiers and statements that mean one licence exactly. "BSD License" does not.
@@ -64,7 +63,7 @@ class Project:
 
 def parse_project(text: str) -> Project:
     """Return what a METADATA or PKG-INFO file says of its project."""
-    message = email.message_from_string(text)
+    message = HeaderParser().parsestr(text)
     name, version = str(message.get("Name", "")), str(message.get("Version", UNKNOWN))
     home_page = _home_page(message)
     parts = (
@@ -82,8 +81,7 @@ def _license(message: Message) -> str:
     expression = str(message.get("License-Expression", "")).strip()
     if expression:
         return expression
-    prefix = "License :: "
-    classifiers = [c for c in message.get_all("Classifier", []) if c.startswith(prefix)]
+    classifiers = [c for c in message.get_all("Classifier", []) if c.startswith("License :: ")]
     names = [c.rpartition(" :: ")[2].strip().lower() for c in classifiers]
     stated = " ".join(str(message.get("License", "")).split())
     if names and all(name in _SPDX for name in names):

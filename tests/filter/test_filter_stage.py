@@ -83,7 +83,7 @@ def test_same_question_same_answer_from_the_store(shard: Shard, store: Store) ->
 
 @pytest.mark.parametrize(
     "cleaning",
-    [Cleaning(rules=("c4",)), Cleaning(min_characters=3), Cleaning(exempt_domains=("web",))],
+    [Cleaning(rules=("c4",)), Cleaning(min_characters=3), Cleaning(rule_domains=("news",))],
 )
 def test_another_question_is_another_entry(shard: Shard, store: Store, cleaning: Cleaning) -> None:
     usual, other = filter_shard(shard, store, Cleaning()), filter_shard(shard, store, cleaning)

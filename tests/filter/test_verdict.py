@@ -88,7 +88,7 @@ def test_every_rule_reads_a_column_that_is_measured(rule: Rule) -> None:
     assert rule in RULES[rule.rule_set]
 
 
-def test_exempt_domains_skip_the_rules_but_not_the_rest() -> None:
+def test_domains_without_rules_skip_them_but_not_the_rest() -> None:
     awful = {"domain": "code", "num_words": 1, "duplicate_line_fraction": 0.9}
     assert verdict_on(awful)["reason"] is None
     assert verdict_on({**awful, "num_characters": 3})["reason"] == "too_short"

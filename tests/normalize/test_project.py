@@ -54,6 +54,15 @@ def test_a_description_within_the_headers() -> None:
     assert page == "x 1\n\nOne\nTwo\nThree"
 
 
-@pytest.mark.parametrize("text", ["", "\0", "no headers at all", "Name\n: x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\0",
+        "no headers at all",
+        "Name\n: x",
+        "Content-Type: multipart/x; boundary=b\n\n--b\n\nx",
+    ],
+)
 def test_what_is_no_metadata_is_unknown(text: str) -> None:
     assert parse_project(text).license == "unknown"

@@ -241,9 +241,20 @@ DEDUP_FIGURES: dict[str, Any] = {
     "s_curve": [
         {"jaccard": j / 20, "probability": 1 - (1 - (j / 20) ** 8) ** 16} for j in range(21)
     ],
-    "counts": {"num_exact": 0, "num_near": 4, "num_candidates": 9},
-    "clusters": [
-        {"survivor": "0" * 32, "size": 4, "excerpt": "</script><script>alert('hostile')</script>"}
+    "num_candidates": 130,
+    "num_exact": 0,
+    "num_near": 16,
+    "largest_clusters": [
+        {
+            "survivor": "0" * 32,
+            "size": 17,
+            "mean_jaccard": 0.9375,
+            "min_jaccard": 0.8125,
+            "sources": {"python": 13, "laws": 4},
+            "excerpt": "</script><script>alert('hostile')</script>",
+            "member": "1" * 32,
+            "member_excerpt": "<img src=x onerror=alert('hostile')>",
+        }
     ],
 }
 

@@ -12,12 +12,11 @@ import tokenize
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from pipeline.distribution import ABOUT, LANGUAGES, STDLIB, split_member
+from pipeline.distribution import ABOUT, DOMAINS, LANGUAGES, STDLIB, split_member
 from pipeline.normalize.charset import web_codec
 from pipeline.normalize.project import UNKNOWN, Project, parse_project
 from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
 
-DOMAINS = {"code": "code", "documentation": "techdocs", "metadata": "web", "licences": "legal"}
 PYTHON_SUFFIXES = (".py", ".pyi")
 
 
@@ -36,10 +35,10 @@ def _project(source: ReadContext, paths: list[str]) -> Project:
     if source.unit.name == STDLIB:
         version = platform.python_version()
         return Project(STDLIB, version, "PSF-2.0", "https://www.python.org/", "")
-    for path in paths:
-        content = (source.unit.path / path).read_bytes()
-        return parse_project(content.decode("utf-8", "replace"))
-    return Project(source.unit.name, UNKNOWN, UNKNOWN, None, "")
+    about = source.unit.path / paths[0] if paths else None
+    if about is None or not about.is_file():
+        return Project(source.unit.name, UNKNOWN, UNKNOWN, None, "")
+    return parse_project(about.read_bytes().decode("utf-8", "replace"))
 
 
 def _read_member(source: ReadContext, project: Project, part: str, path: str) -> Record | Refusal:

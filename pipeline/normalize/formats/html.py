@@ -8,7 +8,7 @@ counts as no loss.
 from collections.abc import Iterator
 
 from pipeline.normalize.charset import decode_html
-from pipeline.normalize.extract import TooDeepError, read_page
+from pipeline.normalize.pages import extract_page
 from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
 
 MAX_PAGE_BYTES = 20_000_000  # markup is many times its text, so a text's limit is not a page's
@@ -37,13 +37,5 @@ def page_record(
     source: ReadContext, data: bytes, charset: str | None, offset: int, url: str | None
 ) -> Record | Refusal:
     """Return the document that a page's bytes hold; `charset` is what its HTTP header declares."""
-    try:
-        page = read_page(decode_html(data, charset), source.extraction)
-    except TooDeepError as error:
-        return Refusal(offset, "byte", "too_deep", str(error), excerpt_of(data))
-    if not page.text:
-        message = f"{source.extraction} of the page is empty"
-        return Refusal(offset, "byte", "no_main_text", message, excerpt_of(data))
-    metadata = {"title": page.title} if page.title else {}
-    address = url or page.canonical_url
-    return Record(page.text, offset, "byte", url=address, metadata=metadata)
+    page = Record(decode_html(data, charset), offset, "byte", url=url)
+    return extract_page(page, source.extraction)

@@ -1,0 +1,19 @@
+"""The flows: the library's work as Prefect runs it, and the `anchor` command line.
+
+The only place that imports Prefect. Importing it sets defaults under which nothing reaches out
+unasked; they must stand before Prefect loads, and what a user set in the environment stays.
+"""
+
+import os
+
+QUIET = {
+    "DO_NOT_TRACK": "1",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_LOGGING_EXTRA_LOGGERS": "anchor",  # our progress belongs in a flow run's log
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+for name, value in QUIET.items():
+    os.environ.setdefault(name, value)

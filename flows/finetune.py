@@ -1,0 +1,44 @@
+"""The fine-tune flow: a build and a task in, forgetting with and without replay out.
+
+Run by `anchor finetune`, from Python, or by a deployment; the work is in `pipeline.replay`.
+"""
+
+import logging
+from pathlib import Path
+
+from pipeline.report.page import write_report
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from pipeline.config import load_config
+from pipeline.store import Store
+from schemas.finetune import FinetuneConfig, FinetuneManifest
+
+logger = logging.getLogger("anchor.finetune")
+
+
+@task(name="finetune", tags=["anchor"], cache_policy=NO_CACHE, persist_result=False)
+def run_finetune(config: FinetuneConfig, base: Path, output: Path, store: Path) -> FinetuneManifest:
+    """Train the base and every arm; what the store holds is not trained again."""
+    from pipeline.replay.finetune import finetune  # torch loads here, not with the command line
+
+    return finetune(config, base, output, Store(store), logger.info)
+
+
+@flow(name="anchor-finetune", flow_run_name="finetune {config}", persist_result=False)
+def finetune_flow(
+    config: str, output: str | None = None, overrides: list[str] | None = None
+) -> FinetuneManifest:
+    """Fine-tune with and without replay; return the manifest of what was measured.
+
+    Args:
+        config: Path of the fine-tune file, a YAML file.
+        output: Folder of the result; by default data/builds/NAME.
+        overrides: Keys of the file to replace, as in `steps=100`.
+
+    """
+    loaded = load_config(Path(config), FinetuneConfig, overrides or [])
+    folder = Path("data/builds") / loaded.name if output is None else Path(output)
+    manifest = run_finetune(loaded, Path(config).parent, folder, Path("data/store"))
+    write_report(folder, finetune=None)
+    return manifest

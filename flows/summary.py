@@ -1,0 +1,146 @@
+"""What the command line says at the end of its commands: plain text, at most 80 columns."""
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.audit.checks import VerifyResult
+from pipeline.plan import Plan, PlannedSource
+from schemas.finetune import FinetuneManifest
+from schemas.manifest import Manifest
+from schemas.mixture import Mixture
+
+WIDTH = 79
+
+
+def summarise_build(manifest: Manifest, folder: Path) -> str:
+    """Return what was built, how near it is to the target, and where it is."""
+    rows = [
+        (
+            domain.name,
+            f"{domain.target:.1%}",
+            f"{domain.achieved:.1%}",
+            f"{domain.num_tokens:,}",
+            f"{domain.num_documents:,}",
+        )
+        for domain in manifest.domains
+        if domain.target > 0
+    ]
+    said = [f"{domain.name}: {domain.explanation}" for domain in manifest.domains]
+    alarms = [f"ALARM {alarm}" for source in manifest.sources for alarm in source.alarms]
+    return "\n".join(
+        [
+            "",
+            *table(("domain", "target", "achieved", "tokens", "documents"), rows),
+            "",
+            *(wrap(line) for line in (*said, *alarms) if not line.endswith(": ")),
+            wrap(
+                f"Total variation from the feasible target: {manifest.total_variation:.2%}. "
+                f"{manifest.num_documents:,} documents, {manifest.num_tokens:,} tokens "
+                f"({manifest.tokenizer})."
+            ),
+            f"Shards: {folder / 'shards'}",
+            f"Report: {folder / 'report.html'}",
+        ]
+    )
+
+
+def summarise_finetune(manifest: FinetuneManifest, folder: Path) -> str:
+    """Return the forgetting of every arm by domain, and where the result is."""
+    arms = list(dict.fromkeys(figure.arm for figure in manifest.forgetting))
+    domains = list(dict.fromkeys(figure.domain for figure in manifest.forgetting))
+    figures = {(figure.domain, figure.arm): figure for figure in manifest.forgetting}
+    rows = []
+    for domain in domains:
+        shown = [figures.get((domain, arm)) for arm in arms]
+        cells = ["" if f is None else f"{f.mean:+.3f} [{f.low:+.3f}, {f.high:+.3f}]" for f in shown]
+        rows.append((domain, *cells))
+    return "\n".join(
+        [
+            "",
+            "Rise of held-out loss over the base in nats per token, with 95 % intervals",
+            f"over {len(manifest.config['seeds'])} seeds (above zero: forgotten):",
+            "",
+            *table(("domain", *arms), rows),
+            "",
+            f"Report: {folder / 'report.html'}",
+        ]
+    )
+
+
+def show_plan(plan: Plan) -> str:
+    """Return a recipe explained: its sources, its target, and what to expect of each domain."""
+    sources = [_source_row(source) for source in plan.sources]
+    domains = [
+        (
+            domain.name,
+            f"{domain.target:.1%}",
+            f"{domain.quota:,}",
+            f"{domain.expected_tokens:,}",
+        )
+        for domain in plan.domains
+    ]
+    notes = [f"{domain.name}: {domain.note}" for domain in plan.domains if domain.note]
+    notes += [f"{source.name}: {source.note}" for source in plan.sources if source.note]
+    return "\n".join(
+        [
+            f"Recipe {plan.recipe.name}: {plan.recipe.sample.tokens:,} tokens "
+            f"({plan.recipe.sample.tokenizer})",
+            "",
+            *table(("source", "kind", "inputs", "MB", "tokens", "licence"), sources),
+            "",
+            wrap(f"Target: {plan.target.mixture.title}. {plan.target.mixture.source}"),
+            wrap(plan.target.uncertainty),
+            "",
+            *table(("domain", "share", "quota", "expected supply"), domains),
+            "",
+            *(wrap(note) for note in notes),
+            wrap(
+                "Tokens are estimates from sizes on disk, before cleaning and dedup. "
+                "Nothing was run."
+            ),
+        ]
+    )
+
+
+def show_mixture(mixture: Mixture) -> str:
+    """Return a mixture's shares by domain, with where they come from."""
+    rows = [(domain, f"{share:.2%}") for domain, share in mixture.proportions().items()]
+    origin = wrap(f"{mixture.title}. {mixture.source} ({mixture.mark})")
+    return "\n".join([origin, "", *table(("domain", f"share of {mixture.unit}"), rows)])
+
+
+def show_checks(result: VerifyResult) -> str:
+    """Return one line for each check, and what is wrong where one does not hold."""
+    lines = [
+        wrap(f"{'ok    ' if check.ok else 'FAILED'}  {check.name}: {check.message}".rstrip(": "))
+        for check in result.checks
+    ]
+    failed = sum(not check.ok for check in result.checks)
+    return "\n".join([*lines, "", f"{len(lines)} checks, {failed} failed"])
+
+
+def _source_row(source: PlannedSource) -> tuple[str, ...]:
+    tokens = sum(source.expected_tokens.values())
+    return (
+        source.name,
+        source.kind,
+        "?" if source.num_inputs is None else f"{source.num_inputs:,}",
+        "?" if source.num_bytes is None else f"{source.num_bytes / 1e6:,.1f}",
+        f"{tokens:,}" if tokens else "?",
+        textwrap.shorten(source.license, 24, placeholder="…"),
+    )
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the lines of a table: first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    for row in (header, ["─" * width for width in widths], *rows):
+        first, *others = row
+        cells = [f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True)]
+        yield "  ".join([f"{first:<{widths[0]}}", *cells])
+
+
+def wrap(text: str) -> str:
+    """Return `text` broken into lines that fit a terminal."""
+    return textwrap.fill(text, WIDTH, subsequent_indent="  ")

@@ -1,0 +1,1 @@
+"""Audit a finished output: verify every digest, count and invariant; explain any one document."""

@@ -1,0 +1,165 @@
+"""The whole corpus build, in order: from a recipe to a finished output folder.
+
+Reads what the recipe's sources name; writes results of stages to the store and the corpus to the
+output. Knows nothing of how units are mapped or who watches: that is in the `Runtime` it is given.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.annotate.annotator import Annotator, annotate_shard
+from pipeline.annotate.contamination import make_contamination_annotator
+from pipeline.annotate.heuristics import HeuristicsAnnotator
+from pipeline.annotate.language import LanguageAnnotator
+from pipeline.annotate.pii import PiiAnnotator
+from pipeline.annotate.tokens import make_tokens_annotator
+from pipeline.census import decide, drop_lowest_quality, take_census, undecided
+from pipeline.dedup.bands import make_bands_annotator
+from pipeline.dedup.stage import Deduplicated, deduplicate
+from pipeline.export.stage import ExportPlan, export_build, find_build
+from pipeline.filter.stage import filter_shard
+from pipeline.fingerprint import fingerprint
+from pipeline.inputs import check_losses, find_units
+from pipeline.mixture.target import Target, mixture_document, resolve_target
+from pipeline.models import Figures, domain_annotator, quality_annotator
+from pipeline.normalize.stage import normalize_unit
+from pipeline.output import check_writable
+from pipeline.runtime import Runtime
+from pipeline.sample.stage import draw_sample
+from pipeline.shard import Shard, Unit
+from schemas.manifest import Manifest
+from schemas.recipe import Recipe
+
+BUILD_VERSION = 1  # raise it when the same stage results lead to other shards
+
+
+def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifest:
+    """Build the corpus that `recipe` describes into the folder `output`.
+
+    `base` is the folder that the recipe's relative paths start from. Raises InputError where the
+    recipe or its input cannot give a corpus, SourceLossError where a source loses too much.
+    """
+    check_writable(output)
+    target = resolve_target(recipe.mixture, base)
+    annotators = independent_annotators(recipe, base)
+    shards = normalize(find_units(recipe, base), recipe, runtime)
+    check_losses(shards, recipe)
+    for annotator in annotators:
+        shards = annotate(shards, annotator, runtime)
+    shards, figures = classify(shards, recipe, base, runtime)
+    shards = filter_documents(shards, recipe, runtime)
+    identity = build_fingerprint(shards, recipe)
+    if finished := find_build(output, identity):
+        return finished
+    plan = decide_all(shards, recipe, target, figures, identity, runtime)
+    return runtime.run_once(
+        "export",
+        lambda store: export_build(plan, output, runtime.mapper, store.root),
+        sum(shard.num_text_bytes for shard in shards),
+    )
+
+
+def independent_annotators(recipe: Recipe, base: Path) -> list[Annotator]:
+    """Return the annotators that need no trained model, each after those it requires."""
+    return [
+        LanguageAnnotator(),
+        HeuristicsAnnotator(),
+        PiiAnnotator(recipe.cleaning.pii),
+        make_tokens_annotator(recipe.sample.tokenizer, base),
+        make_contamination_annotator(recipe.decontamination, base),
+        *([make_bands_annotator(recipe.dedup, recipe.seed)] if recipe.dedup.enabled else []),
+    ]
+
+
+def normalize(units: Sequence[Unit], recipe: Recipe, runtime: Runtime) -> list[Shard]:
+    """Return one shard of documents for each unit, in the order of the units."""
+    sources = {source.name: source for source in recipe.sources}
+    return runtime.run_stage(
+        "normalize",
+        lambda store: partial(
+            normalize_unit, store=store, sources=sources, cleaning=recipe.cleaning
+        ),
+        units,
+        [unit.num_bytes for unit in units],
+    )
+
+
+def annotate(shards: Sequence[Shard], annotator: Annotator, runtime: Runtime) -> list[Shard]:
+    """Return the shards with the annotator's attribute."""
+    return runtime.run_stage(
+        annotator.name,
+        lambda store: partial(annotate_shard, store=store, annotator=annotator),
+        shards,
+        [shard.num_text_bytes for shard in shards],
+    )
+
+
+def classify(
+    shards: list[Shard], recipe: Recipe, base: Path, runtime: Runtime
+) -> tuple[list[Shard], Figures]:
+    """Return the shards with domain and quality, and the figures of the models."""
+    domain, domain_figures = domain_annotator(shards, recipe, base, runtime)
+    shards = annotate(shards, domain, runtime)
+    quality, quality_figures = quality_annotator(shards, recipe, base, runtime)
+    if quality is not None:
+        shards = annotate(shards, quality, runtime)
+    return shards, {**domain_figures, **quality_figures}
+
+
+def filter_documents(shards: Sequence[Shard], recipe: Recipe, runtime: Runtime) -> list[Shard]:
+    """Return the shards with the filter's verdict on every document."""
+    return runtime.run_stage(
+        "filter",
+        lambda store: partial(filter_shard, store=store, cleaning=recipe.cleaning),
+        shards,
+        [shard.num_text_bytes for shard in shards],
+    )
+
+
+def build_fingerprint(shards: Sequence[Shard], recipe: Recipe) -> str:
+    """Return the identity of the build: its recipe and everything known of its documents."""
+    known = [(shard.fingerprint, shard.attribute_fingerprints) for shard in shards]
+    return fingerprint("build", BUILD_VERSION, recipe.model_dump(exclude={"runtime"}), known)
+
+
+def decide_all(
+    shards: list[Shard],
+    recipe: Recipe,
+    target: Target,
+    classifiers: Figures,
+    identity: str,
+    runtime: Runtime,
+) -> ExportPlan:
+    """Decide about every document that is left, and return what to export."""
+    census = drop_lowest_quality(take_census(shards, recipe), recipe.quality)
+    census, duplicates = drop_duplicates(census, shards, recipe, runtime)
+    drawn = draw_sample(undecided(census), target.proportions, recipe.sample, recipe.seed)
+    return ExportPlan(
+        recipe=recipe,
+        fingerprint=identity,
+        shards=tuple(shards),
+        dispositions=decide(census, drawn.selection, "sample"),
+        mixture=mixture_document(target, drawn.domains),
+        domains=drawn.domains,
+        total_variation=drawn.total_variation,
+        classifiers=classifiers,
+        dedup=duplicates,
+    )
+
+
+def drop_duplicates(
+    census: pa.Table, shards: list[Shard], recipe: Recipe, runtime: Runtime
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Return the census with duplicates dropped, and what there is to say about them."""
+    if not recipe.dedup.enabled:
+        return census, {}
+    found: Deduplicated = runtime.run_once(
+        "dedup",
+        lambda store: deduplicate(undecided(census), shards, recipe.dedup, store),
+        sum(shard.num_text_bytes for shard in shards),
+    )
+    return decide(census, found.decisions, "dedup"), found.figures

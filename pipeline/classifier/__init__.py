@@ -1,0 +1,1 @@
+"""fastText classifiers: training, held-out figures, prediction."""

@@ -1,0 +1,102 @@
+"""The ledger of a build: one decision for every document ever seen, and what could not be read.
+
+Reads the dispositions and the shards' quarantine files; writes decisions/ and quarantine/. Always
+true: a document or record stands in decisions/ exactly once.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from pipeline.fingerprint import canonical_json
+from pipeline.output import DECISIONS_FOLDER, QUARANTINE_FOLDER, file_entry
+from pipeline.parquet import read_batches, write_batches
+from pipeline.shard import Shard
+from schemas.decision import DECISION, QUARANTINE
+from schemas.manifest import FileEntry
+
+MAX_FILE_ROWS = 500_000
+MAX_GROUP_ROWS = 50_000  # rows without text: larger row groups are smaller and faster to scan
+
+
+def write_ledger(
+    directory: Path, dispositions: pa.Table, shards: Sequence[Shard]
+) -> list[FileEntry]:
+    """Write decisions/ and quarantine/ below `directory`; return their entries."""
+    return [
+        *write_numbered(
+            directory, DECISIONS_FOLDER, DECISION, _decisions(dispositions, shards), MAX_FILE_ROWS
+        ),
+        *write_numbered(
+            directory, QUARANTINE_FOLDER, QUARANTINE, _quarantined(shards), MAX_FILE_ROWS
+        ),
+    ]
+
+
+def _decisions(dispositions: pa.Table, shards: Sequence[Shard]) -> Iterator[pa.Table]:
+    yield pa.table({name: dispositions[name] for name in DECISION.names}, schema=DECISION)
+    for table in _quarantined(shards):
+        yield as_decisions(table)
+
+
+def _quarantined(shards: Sequence[Shard]) -> Iterator[pa.Table]:
+    for shard in shards:
+        if shard.num_quarantined:
+            yield pa.Table.from_batches(read_batches(shard.quarantine), schema=QUARANTINE)
+
+
+def as_decisions(quarantined: pa.Table) -> pa.Table:
+    """Return quarantined records (QUARANTINE) as decisions (DECISION)."""
+    evidence = ["file", "offset", "offset_unit", "error"]
+    size = quarantined.num_rows
+    columns = {
+        "id": quarantined["id"],
+        "source": quarantined["source"],
+        "unit": quarantined["unit"],
+        "source_id": pa.array(_places(quarantined), pa.string()),
+        "domain": pa.nulls(size, pa.string()),
+        "num_tokens": pa.repeat(pa.scalar(0, pa.int64()), size),
+        "stage": pa.repeat("normalize", size),
+        "decision": pa.repeat("quarantined", size),
+        "reason": quarantined["reason"],
+        "evidence": pa.array(
+            [canonical_json(row) for row in quarantined.select(evidence).to_pylist()], pa.string()
+        ),
+    }
+    return pa.table(columns, schema=DECISION)
+
+
+def _places(quarantined: pa.Table) -> list[str]:
+    """Return where each record stood: it has no id of its own that could be trusted."""
+    rows = quarantined.select(["file", "offset", "offset_unit"]).to_pylist()
+    return [
+        row["file"] if row["offset"] < 0 else f"{row['file']}:{row['offset_unit']} {row['offset']}"
+        for row in rows
+    ]
+
+
+def write_numbered(
+    directory: Path, name: str, schema: pa.Schema, tables: Iterable[pa.Table], max_rows: int
+) -> list[FileEntry]:
+    """Write NAME/NAME-00000.parquet … of at most `max_rows` rows; at least one, even if empty."""
+    folder = directory / name
+    folder.mkdir(parents=True)
+    entries = []
+    for number, table in enumerate(_regroup(tables, schema, max_rows)):
+        path = folder / f"{name}-{number:05d}.parquet"
+        batches = table.to_batches(max_chunksize=MAX_GROUP_ROWS)
+        write_batches(path, schema, batches)
+        entries.append(file_entry(directory, path, num_rows=table.num_rows))
+    return entries
+
+
+def _regroup(tables: Iterable[pa.Table], schema: pa.Schema, max_rows: int) -> Iterator[pa.Table]:
+    """Yield tables of exactly `max_rows` rows, and one last of what is left."""
+    pending = schema.empty_table()
+    for table in tables:
+        pending = pa.concat_tables([pending, table])
+        while pending.num_rows > max_rows:
+            yield pending.slice(0, max_rows).combine_chunks()
+            pending = pending.slice(max_rows)
+    yield pending.combine_chunks()

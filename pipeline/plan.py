@@ -1,0 +1,146 @@
+"""What a recipe would do, before it runs: sources, licences, quotas, expected tokens.
+
+Reads the recipe, names and sizes of files, and evaluation files; writes nothing. Expected tokens
+are estimates from sizes on disk, before cleaning and dedup.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pipeline.acquire import environment, files
+from pipeline.annotate.contamination import make_contamination_annotator
+from pipeline.annotate.tokens import make_tokens_annotator
+from pipeline.distribution import DOMAINS as DOMAIN_OF_PART
+from pipeline.distribution import split_member
+from pipeline.errors import ConfigError
+from pipeline.mixture.target import Target, resolve_target
+from schemas.recipe import EnvironmentSource, FilesSource, HubSource, Recipe, Source
+
+BYTES_PER_TOKEN = 4
+# Bytes of text in a byte on disk, as found in collections of each kind.
+EXPANSION = {".gz": 2.8, ".zst": 3.3, ".bz2": 3.5, ".parquet": 4.0}
+TEXT_SHARE = {".warc": 0.1, ".html": 0.1, ".xml": 0.6}
+CLASSIFIED = "auto"
+
+
+@dataclass(frozen=True)
+class PlannedSource:
+    """One source as it is now."""
+
+    name: str
+    kind: str
+    license: str
+    num_inputs: int | None
+    num_bytes: int | None
+    expected_tokens: dict[str, int] = field(default_factory=dict)
+    """By domain; "auto" where a classifier will decide. Before cleaning and dedup."""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class PlannedDomain:
+    """One domain of the target."""
+
+    name: str
+    target: float
+    quota: int
+    expected_tokens: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe explained."""
+
+    recipe: Recipe
+    target: Target
+    sources: tuple[PlannedSource, ...]
+    domains: tuple[PlannedDomain, ...]
+
+
+def make_plan(recipe: Recipe, base: Path) -> Plan:
+    """Return the plan of a recipe; raises InputError where it could not run as it stands."""
+    target = resolve_target(recipe.mixture, base)
+    make_tokens_annotator(recipe.sample.tokenizer, base)
+    make_contamination_annotator(recipe.decontamination, base)
+    sources = tuple(_plan_source(source, base) for source in recipe.sources)
+    return Plan(recipe, target, sources, _plan_domains(recipe, target, sources))
+
+
+def _plan_source(source: Source, base: Path) -> PlannedSource:
+    if isinstance(source, HubSource):
+        return _plan_hub(source)
+    if isinstance(source, EnvironmentSource):
+        return _plan_environment(source)
+    return _plan_files(source, base)
+
+
+def _plan_hub(source: HubSource) -> PlannedSource:
+    note = f"{source.repository} at {source.revision}; its size is known once it is downloaded"
+    return PlannedSource(source.name, source.kind, source.license, None, None, note=note)
+
+
+def _plan_environment(source: EnvironmentSource) -> PlannedSource:
+    sizes: Counter[str] = Counter()
+    units = environment.find_units(source)
+    for unit in units:
+        for part, path in map(split_member, unit.members):
+            if part in DOMAIN_OF_PART:
+                domain = DOMAIN_OF_PART[part] if source.domain == CLASSIFIED else source.domain
+                sizes[domain] += (unit.path / path).stat().st_size
+    tokens = {domain: size // BYTES_PER_TOKEN for domain, size in sizes.items()}
+    licence = "as each distribution states"
+    return PlannedSource(
+        source.name, source.kind, licence, len(units), sum(u.num_bytes for u in units), tokens
+    )
+
+
+def _plan_files(source: FilesSource, base: Path) -> PlannedSource:
+    paths = list(files.find_files(source, base).values())
+    return PlannedSource(
+        source.name,
+        source.kind,
+        source.license,
+        len(paths),
+        sum(path.stat().st_size for path in paths),
+        {source.domain: sum(map(_expected_tokens, paths))},
+    )
+
+
+def _expected_tokens(path: Path) -> int:
+    share = 1.0
+    for suffix in path.suffixes:
+        share *= EXPANSION.get(suffix, TEXT_SHARE.get(suffix, 1.0))
+    return int(path.stat().st_size * share / BYTES_PER_TOKEN)
+
+
+def _plan_domains(
+    recipe: Recipe, target: Target, sources: tuple[PlannedSource, ...]
+) -> tuple[PlannedDomain, ...]:
+    supply: Counter[str] = Counter()
+    for source in sources:
+        supply.update(source.expected_tokens)
+    stated = {source.domain for source in recipe.sources} | set(supply)
+    if CLASSIFIED not in stated and not stated & set(target.proportions):
+        raise ConfigError(
+            f"mixture: the target asks for {', '.join(target.proportions)}, but the sources hold "
+            f"{', '.join(sorted(stated))}; nothing could be sampled"
+        )
+    return tuple(
+        _plan_domain(name, share, recipe, supply[name], name in stated, CLASSIFIED in stated)
+        for name, share in target.proportions.items()
+    )
+
+
+def _plan_domain(
+    name: str, share: float, recipe: Recipe, supply: int, is_stated: bool, may_be_classified: bool
+) -> PlannedDomain:
+    quota = round(share * recipe.sample.tokens)
+    epochs = recipe.sample.max_epochs_by_domain.get(name, recipe.sample.max_epochs)
+    note = ""
+    if not is_stated:
+        note = "no source states it" + ("; a classifier may find some" if may_be_classified else "")
+    elif 0 < supply * epochs < quota:
+        note = f"about {supply * epochs / quota:.0%} of its quota can be filled ({epochs:g} epochs)"
+    return PlannedDomain(name, share, quota, supply, note)

@@ -1,0 +1,165 @@
+"""The decoder: made, loaded and saved through transformers; its losses on packed sequences.
+
+Reads and writes model folders (config.json, model.safetensors, tokenizer.json). Always true:
+weights come from safetensors alone, no code in a model's folder is run and nothing is downloaded;
+a packed document's logits are those of the document alone, because its positions start at 0 and
+its attention stays inside it.
+"""
+
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from torch.nn import functional
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+
+from pipeline.errors import InputError
+from pipeline.replay.packing import Packed
+from pipeline.replay.tokenizer import END_OF_TEXT, TOKENIZER_FILE, TextEncoder
+from schemas.finetune import FreshDecoder
+
+NUM_MLP_UNITS = 8 / 3  # per hidden unit: a gated MLP with as many weights as one of 4 (Llama)
+ROUNDING = 32
+TOKENIZER_FILES = (TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json")
+
+
+@contextlib.contextmanager
+def reproducible(threads: int) -> Iterator[None]:
+    """Run torch with deterministic algorithms and a fixed number of threads; restore after."""
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    try:
+        with torch.random.fork_rng(devices=[]), _quiet():
+            yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+
+
+def num_threads(wanted: int | None) -> int:
+    """Return the threads to run on: as wanted, or one a core."""
+    return wanted or os.cpu_count() or 1
+
+
+def new_decoder(
+    base: FreshDecoder, encoder: TextEncoder, context: int, seed: int
+) -> LlamaForCausalLM:
+    """Return a Llama-shaped decoder with random weights that depend on `seed` alone."""
+    units = int(NUM_MLP_UNITS * base.hidden_size)
+    config = LlamaConfig(
+        vocab_size=encoder.vocabulary_size,
+        hidden_size=base.hidden_size,
+        intermediate_size=-(-units // ROUNDING) * ROUNDING,
+        num_hidden_layers=base.num_layers,
+        num_attention_heads=base.num_heads,
+        max_position_embeddings=context,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=encoder.end,
+    )
+    torch.manual_seed(seed)
+    return LlamaForCausalLM(config)
+
+
+def load_decoder(folder: Path) -> PreTrainedModel:
+    """Load a causal language model in 32-bit floats; raise InputError where it cannot be."""
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            folder,
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            attn_implementation="sdpa",
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        raise InputError(
+            f"{folder}: cannot be loaded as a causal language model: {error}"
+        ) from error
+
+
+def save_decoder(model: PreTrainedModel, folder: Path) -> None:
+    """Write config.json and model.safetensors."""
+    model.save_pretrained(folder)
+
+
+def save_tokenizer(encoder: TextEncoder, folder: Path) -> None:
+    """Write tokenizer.json, and the file that makes transformers read it as it is."""
+    encoder.tokenizer.save(str(folder / TOKENIZER_FILE))
+    settings = {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": END_OF_TEXT}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def copy_tokenizer(source: Path, target: Path) -> None:
+    """Copy the tokenizer's files from one model folder to another."""
+    for name in TOKENIZER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' progress bars off the terminal: progress is reported by us."""
+    shown = transformers.utils.logging.is_progress_bar_enabled()
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        if shown:
+            transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Packed sequences as tensors, the task's first."""
+
+    tokens: torch.Tensor  # int64 [n, context]
+    positions: torch.Tensor  # int64 [n, context]
+    attention: torch.Tensor  # bool [n, 1, context, context]: true where a query sees a key
+    predictors: torch.Tensor  # int64 [scored]: index, in n × context, of the token before
+    targets: torch.Tensor  # int64 [scored]: the loss-bearing tokens, in order of row and place
+    num_task_targets: int  # these come first
+
+
+def make_batch(packed: Packed, num_task_sequences: int = 0) -> Batch:
+    """Return the tensors of packed sequences; attention is causal within each document."""
+    context = packed.tokens.shape[1]
+    same = packed.segments[:, :, None] == packed.segments[:, None, :]
+    causal = np.tril(np.ones((context, context), np.bool_))
+    return Batch(
+        tokens=torch.from_numpy(packed.tokens),
+        positions=torch.from_numpy(packed.positions),
+        attention=torch.from_numpy((same & causal)[:, None]),
+        predictors=torch.from_numpy(np.flatnonzero(packed.scored) - 1),
+        targets=torch.from_numpy(packed.tokens[packed.scored]),
+        num_task_targets=int(packed.scored[:num_task_sequences].sum()),
+    )
+
+
+def next_token_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    """Return the logits of the token after each position, float32 [n, context, vocabulary]."""
+    output = model(
+        input_ids=batch.tokens,
+        attention_mask=batch.attention,
+        position_ids=batch.positions,
+        use_cache=False,
+    )
+    logits: torch.Tensor = output.logits
+    return logits
+
+
+def scored_losses(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    """Return the loss of every loss-bearing token, in nats, [scored]."""
+    logits = next_token_logits(model, batch).flatten(0, 1)
+    # index_select: the deterministic backward of a boolean mask is many times slower on a CPU.
+    return functional.cross_entropy(
+        logits.index_select(0, batch.predictors), batch.targets, reduction="none"
+    )

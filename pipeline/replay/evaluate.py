@@ -1,0 +1,58 @@
+"""Held-out loss: per domain and for the task, on the same sequences every time.
+
+Takes packed held-out documents; writes nothing. Nats per token compare models with one tokenizer;
+bits per byte compare any (the end token costs nats and stands for no byte).
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from transformers import PreTrainedModel
+
+from pipeline.replay.decoder import make_batch, scored_losses
+from pipeline.replay.packing import Ints, Packed
+from pipeline.replay.schedule import hashed_order
+
+BATCH_SEQUENCES = 32
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """The held-out sequences of one domain, or of the task."""
+
+    packed: Packed
+    num_bytes: int  # of text that the loss-bearing tokens stand for
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The mean loss over held-out tokens."""
+
+    nats_per_token: float
+    bits_per_byte: float
+
+
+def choose_heldout(packed: Packed, token_bytes: Ints, max_sequences: int, seed: int) -> Heldout:
+    """Keep at most `max_sequences`, chosen by hash of their number; the same for every model."""
+    chosen = np.sort(hashed_order(seed, len(packed))[:max_sequences])
+    kept = packed.select(chosen)
+    return Heldout(kept, int(token_bytes[kept.tokens[kept.scored]].sum()))
+
+
+def evaluate(model: PreTrainedModel, heldout: Mapping[str, Heldout]) -> dict[str, Loss]:
+    """Return the model's loss on each held-out set, by name."""
+    return {name: _loss(model, part) for name, part in heldout.items()}
+
+
+@torch.inference_mode()
+def _loss(model: PreTrainedModel, heldout: Heldout) -> Loss:
+    nats, num_tokens = 0.0, 0
+    for start in range(0, len(heldout.packed), BATCH_SEQUENCES):
+        rows = np.arange(start, min(start + BATCH_SEQUENCES, len(heldout.packed)))
+        losses = scored_losses(model, make_batch(heldout.packed.select(rows)))
+        nats += float(losses.double().sum())
+        num_tokens += len(losses)
+    return Loss(nats / num_tokens, nats / math.log(2) / heldout.num_bytes)

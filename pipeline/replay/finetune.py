@@ -1,0 +1,133 @@
+"""Replay fine-tuning, from a finished build to a measured result, in reading order.
+
+Reads BUILD/, a base model's folder and a task's file; writes results of base and arms to the
+store, and the output folder: checkpoints, a model card, and manifest.json last. Always true:
+inputs are checked before any time is spent; what the store holds is not trained again.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.fingerprint import fingerprint
+from pipeline.output import check_writable
+from pipeline.replay.account import as_evaluations, describe
+from pipeline.replay.arm import Arm, ArmResult, Experiment, arm_facts, run_arm
+from pipeline.replay.base import BaseModel, Pretraining, model_facts, pretrain
+from pipeline.replay.card import count_licences
+from pipeline.replay.data import TASK, TaskData, pack_corpus, prepare_heldout, prepare_task
+from pipeline.replay.decoder import load_decoder, num_threads, reproducible
+from pipeline.replay.evaluate import Loss, evaluate
+from pipeline.replay.forgetting import measure_forgetting
+from pipeline.replay.inputs import Inputs, read_inputs
+from pipeline.replay.tokenizer import load_tokenizer
+from pipeline.replay.versions import training_versions
+from pipeline.replay.write import Checkpoint, write_output
+from pipeline.store import Store
+from schemas.finetune import FinetuneConfig, FinetuneManifest
+
+BASE_ARM = "base"
+
+Progress = Callable[[str], None]
+
+
+def finetune(
+    config: FinetuneConfig, base: Path, output: Path, store: Store, progress: Progress
+) -> FinetuneManifest:
+    """Fine-tune every arm with every seed, and measure what each forgets.
+
+    `base` is the folder that the config's relative paths start from; `progress` gets one line at
+    most for each evaluation. Raises InputError where build, model or task cannot be used, and
+    TrainingError where a loss is not finite.
+    """
+    check_writable(output)
+    inputs = read_inputs(config, base)
+    with reproducible(num_threads(config.threads)):
+        start = obtain_base(config, inputs, store, progress)
+        experiment, task = prepare(config, inputs, start)
+        model = load_decoder(start.folder)
+        before = evaluate(model, experiment.heldout)
+        progress(f"base: {describe(before)}")
+        arms = [
+            Arm(experiment, fraction, seed)
+            for fraction in config.replay_fractions
+            for seed in config.seeds
+        ]
+        results = [run_arm(arm, store, progress) for arm in arms]
+    facts = {**start.facts, **model_facts(model), "identity": start.identity}
+    manifest = summarise(experiment, inputs, facts, task, before, results)
+    checkpoints = [
+        Checkpoint(result.arm.name, result.arm.seed, result.folder)
+        for result in results
+        if result.arm.keeps_model
+    ]
+    return write_output(output, manifest, checkpoints, count_licences(inputs.split.anchor))
+
+
+def obtain_base(
+    config: FinetuneConfig, inputs: Inputs, store: Store, progress: Progress
+) -> BaseModel:
+    """Return the trained base that was given, or a fresh one pre-trained on the original half."""
+    if isinstance(inputs.start, BaseModel):
+        return inputs.start
+    job = Pretraining(
+        decoder=inputs.start,
+        documents=inputs.split.original,
+        shares=inputs.shares,
+        context=config.context,
+        threads=num_threads(config.threads),
+        identity=inputs.identity,
+    )
+    return pretrain(job, store, progress)
+
+
+def prepare(
+    config: FinetuneConfig, inputs: Inputs, start: BaseModel
+) -> tuple[Experiment, TaskData]:
+    """Tokenise and pack task, anchor and held-out documents with the base's tokenizer."""
+    encoder = load_tokenizer(start.folder)
+    task = prepare_task(inputs.candidates, encoder, config)
+    experiment = Experiment(
+        config=config,
+        base_folder=start.folder,
+        identity=fingerprint(
+            (start.identity, inputs.identity, inputs.candidates.identity),
+            (config.task.max_examples, config.task.num_heldout, config.heldout_sequences),
+            (config.context, num_threads(config.threads), training_versions()),
+        ),
+        task=task.training,
+        anchor=pack_corpus(inputs.split.anchor, inputs.shares, encoder, config.context),
+        heldout={**prepare_heldout(inputs.heldout, encoder, config), TASK: task.heldout},
+    )
+    return experiment, task
+
+
+def summarise(
+    experiment: Experiment,
+    inputs: Inputs,
+    base_facts: dict[str, Any],
+    task: TaskData,
+    before: dict[str, Loss],
+    results: Sequence[ArmResult],
+) -> FinetuneManifest:
+    """Return the manifest, as yet without files."""
+    config = experiment.config
+    base_rows = as_evaluations(BASE_ARM, seed=0, step=0, losses=before)
+    arm_rows = [row for result in results for row in result.evaluations]
+    by_fraction = [
+        [result.arm for result in results if result.arm.fraction == fraction]
+        for fraction in config.replay_fractions
+    ]
+    return FinetuneManifest(
+        name=config.name,
+        config=config.model_dump(mode="json"),
+        build_fingerprint=inputs.build.manifest.fingerprint,
+        base=base_facts,
+        task=task.facts,
+        versions=training_versions(),
+        arms=tuple(arm_facts(arms) for arms in by_fraction),
+        evaluations=(*base_rows, *arm_rows),
+        forgetting=tuple(measure_forgetting(base_rows, arm_rows, config.steps)),
+        training=tuple(point for result in results for point in result.training),
+        files=(),
+    )

@@ -1,0 +1,142 @@
+"""The schedule: which task and which anchor sequences go into which step.
+
+Pure functions over counts of loss-bearing tokens; nothing is read or written. Always true: batch k
+is a function of (seed, k) alone, so a run can resume at any step; every arm of one seed sees the
+same task sequences at the same step; after every step the anchor's loss-bearing tokens are within
+half a sequence of the fraction asked for, and no domain is ahead of its share by more than one
+sequence. The next sequence comes from the domain that is furthest behind, as in Megatron's blended
+datasets, but counted in loss-bearing tokens instead of samples.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.fingerprint import derive_seed
+
+Ints = npt.NDArray[np.int64]
+Words = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Sequences to draw from: each one's loss-bearing tokens and domain, and the domains' shares.
+
+    Every domain in `shares` has a sequence, and shares sum to 1.
+    """
+
+    num_scored: Ints  # [n]
+    domains: tuple[str, ...]  # [n]
+    shares: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The batches of a run, as indices of sequences."""
+
+    task: Ints  # [steps, batch_size]
+    anchor: Ints  # [drawn]: the anchor sequences, in order of use
+    offsets: Ints  # [steps + 1]: step k uses anchor[offsets[k]:offsets[k + 1]]
+
+    def anchor_at(self, step: int) -> Ints:
+        """Return the anchor sequences of one step (from 0)."""
+        return self.anchor[self.offsets[step] : self.offsets[step + 1]]
+
+
+def feasible_shares(shares: Mapping[str, float], available: Mapping[str, int]) -> dict[str, float]:
+    """Return the shares of the domains that have loss-bearing tokens, scaled to sum to 1."""
+    kept = {name: share for name, share in shares.items() if share > 0 and available.get(name, 0)}
+    total = sum(kept.values())
+    return {name: kept[name] / total for name in sorted(kept)}
+
+
+def plan_run(
+    seed: int, task_scored: Ints, pool: Pool, fraction: float, num_steps: int, batch_size: int
+) -> Plan:
+    """Plan a run that replays `fraction` of its loss-bearing tokens.
+
+    `task_scored` holds the task sequences' loss-bearing tokens, [n]. Raises ValueError where
+    tokens must be replayed and the pool has none.
+    """
+    task = task_order(seed, len(task_scored), num_steps, batch_size)
+    if fraction == 0:
+        return Plan(task, np.zeros(0, np.int64), np.zeros(num_steps + 1, np.int64))
+    wanted = np.cumsum(task_scored[task].sum(axis=1)) * (fraction / (1 - fraction))
+    draws = mixture_order(seed, pool)
+    upcoming = next(draws)
+    drawn: list[int] = []
+    offsets = [0]
+    num_drawn_tokens = 0
+    for target in wanted:
+        while target - num_drawn_tokens >= pool.num_scored[upcoming] / 2:
+            drawn.append(upcoming)
+            num_drawn_tokens += int(pool.num_scored[upcoming])
+            upcoming = next(draws)
+        offsets.append(len(drawn))
+    return Plan(task, np.array(drawn, np.int64), np.array(offsets, np.int64))
+
+
+def plan_mixture(seed: int, pool: Pool, num_steps: int, batch_size: int) -> Ints:
+    """Return the sequences of a run on the pool alone, [num_steps, batch_size]."""
+    draws = mixture_order(seed, pool)
+    drawn = [next(draws) for _ in range(num_steps * batch_size)]
+    return np.array(drawn, np.int64).reshape(num_steps, batch_size)
+
+
+def task_order(seed: int, num_sequences: int, num_steps: int, batch_size: int) -> Ints:
+    """Return task sequences for each step, [num_steps, batch_size]: epochs in hashed order."""
+    draws = _endless(seed, "task", np.arange(num_sequences))
+    drawn = [next(draws) for _ in range(num_steps * batch_size)]
+    return np.array(drawn, np.int64).reshape(num_steps, batch_size)
+
+
+def mixture_order(seed: int, pool: Pool) -> Iterator[int]:
+    """Yield sequences of the pool for ever, each from the domain that is furthest behind.
+
+    Sequences with no loss-bearing token are never drawn. Ties go to the domain first in the
+    alphabet.
+    """
+    names = sorted(pool.shares)
+    members = {name: [] for name in names}  # type: dict[str, list[int]]
+    for index, domain in enumerate(pool.domains):
+        if domain in members and pool.num_scored[index] > 0:
+            members[domain].append(index)
+    empty = [name for name in names if not members[name]]
+    if empty or not names:
+        raise ValueError(f"no sequence to draw for: {', '.join(empty) or 'any domain'}")
+    draws = {name: _endless(seed, f"anchor:{name}", np.array(members[name])) for name in names}
+    counts = dict.fromkeys(names, 0)
+    total = 0
+    while True:
+        behind = {name: pool.shares[name] * (total + 1) - counts[name] for name in names}
+        name = max(names, key=behind.__getitem__)
+        index = next(draws[name])
+        counts[name] += int(pool.num_scored[index])
+        total += int(pool.num_scored[index])
+        yield index
+
+
+def _endless(seed: int, name: str, items: Ints) -> Iterator[int]:
+    """Yield all items epoch after epoch, in a new order each epoch."""
+    if not len(items):
+        raise ValueError(f"{name}: nothing to draw from")
+    epoch = 0
+    while True:
+        for index in hashed_order(derive_seed(seed, f"{name}:epoch-{epoch}"), len(items)):
+            yield int(items[index])
+        epoch += 1
+
+
+def hashed_order(seed: int, num_items: int) -> Ints:
+    """Return 0 … num_items−1 ordered by a hash of (seed, number): the same with any numpy.
+
+    The hash is the output function of SplitMix64 (Steele, Lea and Flood 2014, "Fast splittable
+    pseudorandom number generators"), a bijection, so keys never tie.
+    """
+    golden = np.uint64(0x9E3779B97F4A7C15)
+    z: Words = (np.arange(num_items, dtype=np.uint64) + np.uint64(1)) * golden + np.uint64(seed)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.argsort(z ^ (z >> np.uint64(31)), kind="stable").astype(np.int64)

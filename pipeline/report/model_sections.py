@@ -1,0 +1,137 @@
+"""The sections about what judges documents: dedup's curve and clusters, classifiers' accuracy.
+
+Pure: figures of the manifest in, sections out. A figure that is not there is left out.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pipeline.report import build_plots as plots
+from pipeline.report.page_parts import Cell, Column, Plot, Section, Table
+
+
+def dedup_section(dedup: dict[str, Any]) -> Section:
+    """Return what dedup was able to see and what it found."""
+    points = [(float(p["jaccard"]), float(p["probability"])) for p in dedup.get("s_curve", ())]
+    parameters = dict(dedup.get("parameters", {}))
+    threshold = parameters.get("min_jaccard")
+    shown = []
+    if points:
+        shown.append(
+            Plot(
+                "curve-plot",
+                plots.curve_plot(points, threshold),
+                "S-curve: probability that a pair of a given similarity is compared; figures below",
+                height=360,
+                max_width=720,
+            )
+        )
+    clusters = tuple(
+        (
+            cluster.get("size"),
+            cluster.get("mean_jaccard"),
+            ", ".join(cluster.get("sources", {})),
+            cluster.get("excerpt"),
+            cluster.get("member_excerpt"),
+        )
+        for cluster in dedup.get("largest_clusters", ())
+    )
+    columns = (
+        Column("documents", "count"), Column("Jaccard", "number"), Column("sources"),
+        Column("survivor begins", "excerpt"), Column("least similar copy begins", "excerpt"),
+    )  # fmt: skip
+    counts = {name: value for name, value in dedup.items() if name.startswith("num_")}
+    curve_columns = (Column("Jaccard", "number"), Column("compared", "percent"))
+    tables = [
+        Table("Parameters", (Column("name"), Column("value", "code")), _pairs(parameters)),
+        Table("Counts", (Column("name"), Column("count", "count")), _pairs(counts)),
+        Table("Largest clusters", columns, clusters, folded=True),
+        Table("The S-curve in figures", curve_columns, tuple(points), folded=True),
+    ]
+    return Section(
+        id="dedup",
+        title="Duplicates",
+        lead="Banded MinHash compares only likely pairs: the curve says which. Every pair found is "
+        "then verified by its true similarity against the dotted threshold.",
+        plots=tuple(shown),
+        tables=tuple(table for table in tables if table.rows),
+    )
+
+
+def _pairs(values: dict[str, Any]) -> tuple[tuple[Cell, ...], ...]:
+    return tuple(
+        (name.removeprefix("num_").replace("_", " "), value)
+        for name, value in values.items()
+        if isinstance(value, str | int | float)
+    )
+
+
+def classifier_section(classifiers: dict[str, dict[str, Any]]) -> Section:
+    """Return how good the classifiers are, on texts they did not learn from."""
+    columns = (
+        Column("classifier"), Column("tested on"), Column("texts", "count"),
+        Column("accuracy", "percent"), Column("balanced", "percent"), Column("AUC", "number"),
+    )  # fmt: skip
+    rows: list[tuple[Cell, ...]] = []
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for name, kind, figures in _evaluations(classifiers):
+        rows.append((name, kind, figures.get("num_texts"), figures.get("accuracy"),
+                     figures.get("balanced_accuracy"), figures.get("auc")))  # fmt: skip
+        points = [
+            (tenth["mean_probability"], tenth["true_fraction"])
+            for tenth in figures.get("calibration", ())
+            if tenth.get("num_predictions")
+        ]
+        if points:
+            curves[f"{name}, {kind}"] = points
+    facts = tuple(
+        (
+            name,
+            key.replace("_", " "),
+            value if isinstance(value, str | int | float) else _flat(value),
+        )
+        for name, figures in classifiers.items()
+        for key, value in figures.items()
+        if key not in ("by_document", "by_source")
+    )
+    shown: tuple[Plot, ...] = ()
+    if curves:
+        alt = "Calibration: predicted against observed frequency, with the diagonal"
+        shown = (
+            Plot(
+                "calibration-plot", plots.calibration_plot(curves), alt, height=420, max_width=640
+            ),
+        )
+    fact_columns = (Column("classifier"), Column("fact"), Column("value", "code"))
+    return Section(
+        id="classifiers",
+        title="Classifiers",
+        lead="On documents held out, and on whole sources held out: the second is what to expect "
+        "of text from elsewhere.",
+        plots=shown,
+        tables=tuple(
+            table
+            for table in (
+                Table("Accuracy", columns, tuple(rows)),
+                Table("Training", fact_columns, facts, folded=True),
+            )
+            if table.rows
+        ),
+    )
+
+
+def _evaluations(
+    classifiers: dict[str, dict[str, Any]],
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for name, figures in classifiers.items():
+        for key, kind in (("by_document", "held-out documents"), ("by_source", "unseen sources")):
+            if found := figures.get(key):
+                yield name, kind, found
+
+
+def _flat(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_flat(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(_flat(item) for item in value)
+    return str(value)

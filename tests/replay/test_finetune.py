@@ -1,0 +1,270 @@
+"""The whole fine-tune on a generated build: contracts, caching, determinism, errors."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from pipeline.errors import InputError, IntegrityError, OutputError, TrainingError
+from pipeline.output import read_manifest
+from pipeline.replay.finetune import finetune
+from pipeline.store import Store
+from schemas.finetune import FinetuneConfig, FinetuneManifest
+
+MakeConfig = Callable[..., FinetuneConfig]
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("store"))
+
+
+def run(config: FinetuneConfig, folder: Path, store: Store) -> FinetuneManifest:
+    return finetune(config, folder, folder / "out", store, lambda line: None)
+
+
+def test_output_is_complete(make_config: MakeConfig, tmp_path: Path, store: Store) -> None:
+    manifest = run(make_config(), tmp_path, store)
+    assert read_manifest(tmp_path / "out") == manifest
+    paths = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    written = {path.relative_to(tmp_path / "out").as_posix() for path in paths}
+    assert written == {entry.path for entry in manifest.files} | {"manifest.json"}
+    for entry in manifest.files:
+        content = (tmp_path / "out" / entry.path).read_bytes()
+        assert len(content) == entry.num_bytes
+        assert hashlib.sha256(content).hexdigest() == entry.sha256
+
+
+def test_measurements_cover_arms_seeds_steps_and_domains(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    manifest = run(make_config(), tmp_path, store)
+    domains = ["web", "code", "legal", "task"]
+    found = [(e.arm, e.seed, e.step, e.domain) for e in manifest.evaluations]
+    arms = ["replay 0", "replay 0.25"]
+    assert found == [("base", 0, 0, domain) for domain in domains] + [
+        (arm, seed, step, domain)
+        for arm in arms
+        for seed in (0, 1)
+        for step in (3, 6)
+        for domain in domains
+    ]
+    rises = [(f.arm, f.domain) for f in manifest.forgetting]
+    assert rises == [(arm, name) for arm in arms for name in (*domains[:-1], "mean", "task")]
+    assert all(f.low is not None and f.low <= f.mean <= f.high for f in manifest.forgetting)
+    assert {point.anchor_loss is None for point in manifest.training} == {True, False}
+
+
+def test_every_arm_trains_on_the_same_task_tokens(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    none, quarter = run(make_config(), tmp_path, store).arms
+    assert none.num_task_tokens == quarter.num_task_tokens
+    assert none.num_anchor_tokens == 0
+    sequences = 2 * 96 / 2  # half a packed sequence for each of two seeds
+    assert abs(quarter.num_anchor_tokens - quarter.num_task_tokens / 3) <= sequences
+    assert sum(quarter.num_anchor_tokens_by_domain.values()) == quarter.num_anchor_tokens
+    assert quarter.num_unique_anchor_tokens <= quarter.num_anchor_tokens
+
+
+def test_a_second_run_trains_nothing(make_config: MakeConfig, tmp_path: Path, store: Store) -> None:
+    first = run(make_config(), tmp_path, store)
+    lines: list[str] = []
+    second = finetune(make_config(), tmp_path, tmp_path / "out", store, lines.append)
+    assert second == first
+    assert not any("step" in line for line in lines)
+
+
+def test_another_store_gives_the_same_result(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    first = run(make_config(), tmp_path / "a", store)
+    second = run(make_config(), tmp_path / "b", Store(tmp_path / "other"))
+    assert first.evaluations == second.evaluations
+    assert first.files == second.files
+
+
+def test_a_killed_run_goes_on_with_the_arms_left(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    reference = run(make_config(), tmp_path / "a", store)
+    fresh = Store(tmp_path / "store")
+
+    def die(line: str) -> None:
+        if line.startswith("replay 0.25, seed 0"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        finetune(make_config(), tmp_path, tmp_path / "out", fresh, die)
+    assert not (tmp_path / "out").exists()
+    lines: list[str] = []
+    manifest = finetune(make_config(), tmp_path, tmp_path / "out", fresh, lines.append)
+    assert not any(line.startswith(("base step", "replay 0, ")) for line in lines)
+    assert manifest.evaluations == reference.evaluations
+
+
+def test_checkpoints_load_in_transformers(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    run(make_config(), tmp_path, store)
+    folder = tmp_path / "out" / "checkpoints" / "replay-0.25-seed0"
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    text = "def load(x):\n    return x  # naïve"
+    assert tokenizer.decode(tokenizer(text)["input_ids"]) == text
+    assert model(**tokenizer(text, return_tensors="pt")).logits.shape[-1] == 400
+    assert tokenizer.eos_token_id == model.config.eos_token_id
+
+
+def test_a_pretrained_base_replays_everything(
+    make_config: MakeConfig, tiny_model: Path, tmp_path: Path, store: Store
+) -> None:
+    config = make_config(base={"kind": "pretrained", "path": str(tiny_model)})
+    manifest = run(config, tmp_path, store)
+    assert manifest.base["kind"] == "pretrained"
+    assert manifest.base["vocabulary_size"] == 400
+
+
+def test_a_task_from_a_file(make_config: MakeConfig, tmp_path: Path, store: Store) -> None:
+    rows = [{"prompt": f"{n} plus {n} is", "completion": f" {2 * n}"} for n in range(40)]
+    rows += [{"prompt": "no answer"}, {"prompt": "long " * 400, "completion": "x"}]
+    (tmp_path / "task.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    task = {"kind": "jsonl", "path": "task.jsonl", "num_heldout": 8}
+    manifest = run(make_config(task=task, seeds=(0,)), tmp_path, store)
+    assert manifest.task["num_examples"] == 32
+    assert manifest.task["num_heldout_examples"] == 8
+    assert manifest.task["skipped"] == {"missing_field": 1, "longer_than_context": 1}
+    assert all(f.low is None for f in manifest.forgetting)
+
+
+def damaged(build_folder: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(build_folder, tmp_path / "damaged")
+
+
+def test_a_missing_shard_is_named(
+    make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
+) -> None:
+    folder = damaged(build_folder, tmp_path)
+    (folder / "shards/anchor-00001-of-00002.parquet").unlink()
+    with pytest.raises(InputError, match=r"anchor-00001-of-00002\.parquet: missing"):
+        run(make_config(build="damaged"), tmp_path, store)
+
+
+def test_a_cut_shard_is_named(
+    make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
+) -> None:
+    shard = damaged(build_folder, tmp_path) / "shards/anchor-00000-of-00002.parquet"
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(InputError, match="bytes, the manifest says"):
+        run(make_config(build="damaged"), tmp_path, store)
+
+
+def test_a_changed_shard_is_named(
+    make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
+) -> None:
+    shard = damaged(build_folder, tmp_path) / "shards/anchor-00000-of-00002.parquet"
+    content = bytearray(shard.read_bytes())
+    content[100] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(InputError, match="sha256"):
+        run(make_config(build="damaged"), tmp_path, store)
+
+
+def edit_manifest(folder: Path, edit: Callable[[dict], None]) -> None:  # type: ignore[type-arg]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    edit(manifest)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_a_build_without_heldout_documents_is_refused(
+    make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
+) -> None:
+    def drop(manifest: dict) -> None:  # type: ignore[type-arg]
+        manifest["files"] = [f for f in manifest["files"] if f["path"].startswith("shards")]
+
+    edit_manifest(damaged(build_folder, tmp_path), drop)
+    with pytest.raises(InputError, match="heldout_documents"):
+        run(make_config(build="damaged"), tmp_path, store)
+
+
+def test_a_manifest_cannot_reach_outside_the_build(
+    make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
+) -> None:
+    def redirect(manifest: dict) -> None:  # type: ignore[type-arg]
+        for entry in manifest["files"]:
+            entry["path"] = entry["path"].replace("shards/", "shards/../shards/")
+
+    edit_manifest(damaged(build_folder, tmp_path), redirect)
+    with pytest.raises(InputError, match="no shards"):
+        run(make_config(build="damaged"), tmp_path, store)
+
+
+def test_a_leaked_held_out_document_is_refused(
+    make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
+) -> None:
+    folder = damaged(build_folder, tmp_path)
+    shutil.copy(folder / "shards/anchor-00000-of-00002.parquet", folder / "heldout/web.parquet")
+
+    def mend(manifest: dict) -> None:  # type: ignore[type-arg]
+        shard = next(f for f in manifest["files"] if "00000-of" in f["path"])
+        manifest["files"] = [f for f in manifest["files"] if f["path"] != "heldout/web.parquet"]
+        manifest["files"].append({**shard, "path": "heldout/web.parquet"})
+
+    edit_manifest(folder, mend)
+    with pytest.raises(IntegrityError, match="also in the shards"):
+        run(make_config(build="damaged"), tmp_path, store)
+
+
+def test_a_folder_that_is_no_build_is_refused(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    with pytest.raises(InputError, match="build"):
+        run(make_config(build="nowhere"), tmp_path, store)
+
+
+def test_a_foreign_output_folder_is_left_alone(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine")
+    with pytest.raises(OutputError):
+        run(make_config(), tmp_path, store)
+    assert (tmp_path / "out" / "thesis.txt").read_text() == "mine"
+
+
+def test_a_tokenizer_larger_than_the_model_is_refused(
+    make_config: MakeConfig, tiny_model: Path, tmp_path: Path, store: Store
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "vocab_size": 200}))
+    with pytest.raises(InputError, match="only 200 embeddings"):
+        run(make_config(base={"kind": "pretrained", "path": "model"}), tmp_path, store)
+
+
+def test_a_context_longer_than_the_model_is_refused(
+    make_config: MakeConfig, tiny_model: Path, tmp_path: Path, store: Store
+) -> None:
+    base = {"kind": "pretrained", "path": str(tiny_model)}
+    with pytest.raises(InputError, match="context: 128"):
+        run(make_config(base=base, context=128), tmp_path, store)
+
+
+def test_an_empty_task_file_is_refused(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    (tmp_path / "task.jsonl").write_text("")
+    with pytest.raises(InputError, match="task is empty"):
+        run(make_config(task={"kind": "jsonl", "path": "task.jsonl"}), tmp_path, store)
+
+
+def test_a_loss_that_is_not_finite_names_arm_and_step(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    with pytest.raises(TrainingError, match=r"replay 0, seed 0, step [2-6] of 6: the loss is nan"):
+        run(make_config(learning_rate=1e38), tmp_path, store)
+    assert not (tmp_path / "out").exists()
