@@ -9,6 +9,7 @@ import os
 QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_API_HOST": "127.0.0.1",
     "PREFECT_LOGGING_EXTRA_LOGGERS": "anchor",  # our progress belongs in a flow run's log
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "60",
     "HF_HUB_DISABLE_TELEMETRY": "1",

@@ -4,6 +4,7 @@ Pure: text and spans in, text out. What counts tokens and what exports text use 
 so that the figures hold for the text that is written.
 """
 
+import unicodedata
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -28,11 +29,14 @@ class Span(TypedDict):
 def mask(text: str, spans: Sequence[Span]) -> str:
     """Return the text with each span replaced by its kind's placeholder.
 
-    Spans are sorted and do not overlap, as the PII annotator writes them.
+    Spans are sorted and do not overlap, as the PII annotator writes them. The result is NFC again:
+    a combining mark after a span would otherwise stand uncombined behind a placeholder.
     """
     pieces: list[str] = []
     position = 0
     for span in spans:
         pieces += (text[position : span["start"]], PLACEHOLDERS[span["kind"]])
         position = span["end"]
-    return "".join((*pieces, text[position:])) if pieces else text
+    if not pieces:
+        return text
+    return unicodedata.normalize("NFC", "".join((*pieces, text[position:])))

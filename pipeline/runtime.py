@@ -19,6 +19,10 @@ R = TypeVar("R")
 WithStore = Callable[[Store], Callable[[T], R]]
 
 
+def unobserved(name: str, num_items: int) -> None:
+    """Take no notice of a stage that begins."""
+
+
 @dataclass
 class Runtime:
     """The outside world of one run, and the times it has taken so far."""
@@ -28,6 +32,8 @@ class Runtime:
     clock: Callable[[], float]
     on_stage: Callable[[StageTime], None]
     """Called when a stage ends: progress."""
+    on_begin: Callable[[str, int], None] = unobserved
+    """Called with a stage's name and its number of items, before they are worked on."""
     stages: list[StageTime] = field(default_factory=list)
 
     def run_stage(
@@ -41,6 +47,7 @@ class Runtime:
             with contextlib.suppress(NotStoredError):
                 results[index] = lookup(item)
         missing = [index for index in range(len(items)) if index not in results]
+        self.on_begin(name, len(missing))
         computed = self.mapper(
             name,
             make(self.store),
@@ -55,6 +62,7 @@ class Runtime:
     def run_once(self, name: str, make: Callable[[Store], R], num_bytes: int = 0) -> R:
         """Return `make(store)`: a step over all units at once, in this process."""
         started = self.clock()
+        self.on_begin(name, 1)
         result = make(self.store)
         self._record(name, started, 1, 0, num_bytes)
         return result

@@ -146,9 +146,9 @@ class Dedup(Frozen):
     backend: Literal["numba", "datasketch"] = "numba"
     ngram: Annotated[int, Field(ge=1, le=50)] = 5
     """Words per shingle."""
-    bands: Annotated[int, Field(ge=1, le=256)] = 16
-    rows: Annotated[int, Field(ge=1, le=64)] = 8
-    """Hashes per band; bands × rows permutations in all."""
+    bands: Annotated[int, Field(ge=1, le=256)] = 20
+    rows: Annotated[int, Field(ge=1, le=64)] = 6
+    """Hashes per band; bands × rows permutations in all. 20 × 6 finds 99.8 % of pairs at 0.8."""
     min_jaccard: Fraction = 0.8
     """A document is a duplicate when its shingles are at least this similar to its survivor's."""
     survivor: Annotated[tuple[SurvivorKey, ...], Field(min_length=1)] = (
@@ -158,7 +158,7 @@ class Dedup(Frozen):
         "id",
     )
     """Who survives: highest priority, best quality, earliest date, smallest id, in this order."""
-    memory_limit: str = "2GB"
+    memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")] = "2GB"
     """DuckDB's limit for the join of bands; more is spilled to the store's disk."""
 
 

@@ -1,5 +1,7 @@
 """Masking: placeholders in the place of spans, the rest untouched."""
 
+import unicodedata
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,3 +25,10 @@ def test_keeps_everything_outside_the_spans(text: str, cuts: list[int]) -> None:
     masked = mask(text, [Span(start=start, end=end, kind="secret") for start, end in pairs])
     removed = sum(end - start for start, end in pairs)
     assert len(masked) == len(text) - removed + len(pairs) * len(PLACEHOLDERS["secret"])
+
+
+def test_the_masked_text_is_in_nfc() -> None:
+    text = "a@b.org\u0338 rest"
+    masked = mask(text, [{"start": 0, "end": 7, "kind": "email"}])
+    assert unicodedata.is_normalized("NFC", masked)
+    assert masked.endswith(" rest")

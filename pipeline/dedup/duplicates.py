@@ -1,32 +1,27 @@
 """Which candidates are duplicates, of whom, and how similar the two really are.
 
 Reads candidates with their band hashes, and the texts of those that share a bucket. Always true:
-every duplicate's survivor is itself kept; a near-duplicate's Jaccard to its survivor was measured
-and is at least `min_jaccard`; the result does not depend on the order of the candidates.
+every duplicate's survivor is itself kept; a near-duplicate's Jaccard was measured and is at least
+`min_jaccard`; the result does not depend on the order of the candidates.
 """
 
-from collections.abc import Callable, Iterator
+import itertools
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedup.bands import cached_fold_table
-from pipeline.dedup.buckets import shared_buckets
-from pipeline.dedup.buffers import text_buffers
-from pipeline.dedup.figures import describe_clusters, s_curve
-from pipeline.kernels.shingles import shingle_sets
-from pipeline.kernels.survivors import choose_survivors
-from pipeline.kernels.unionfind import components
+from pipeline.dedup.figures import count_by_source, describe_clusters, s_curve
+from pipeline.dedup.near import Floats, find_near_duplicates
+from pipeline.dedup.spool import ReadTexts
+from pipeline.kernels.shingles import Integers
 from schemas.recipe import Dedup
 
 CONTENT_DIGITS = 24  # an id begins with this many digits of its text's hash
-MAX_COMPARED = 64  # survivors of one bucket that a document is compared with
-CHUNK_DOCUMENTS = 20_000  # documents whose shingles are held at a time, but for larger components
 
 DUPLICATE = pa.schema(
     [
@@ -36,9 +31,6 @@ DUPLICATE = pa.schema(
         pa.field("jaccard", pa.float32(), nullable=False),
     ]
 )
-
-Integers = npt.NDArray[np.int64]
-ReadTexts = Callable[[Integers], pa.Array]
 
 
 @dataclass(frozen=True)
@@ -56,30 +48,26 @@ def find_duplicates(
 
     Columns: id, source, priority (int32), quality (float32), created (string), bands
     (list<uint64>). `read_texts` returns the texts of candidates by row. `scratch` is a folder for
-    what exceeds the memory limit.
+    what exceeds the memory limit; nothing is left in it.
     """
     order = survival_order(candidates, config)
     ranked = candidates.take(pa.array(order))
-    survivor, similarity = _exact(ranked)
+    survivor = _first_of_content(ranked)
+    similarity = np.ones(len(survivor), np.float32)
     unique = np.flatnonzero(survivor == np.arange(len(survivor)))
-    near = _near(
-        ranked.take(pa.array(unique)), lambda r: read_texts(order[unique[r]]), config, scratch
-    )
+    with tempfile.TemporaryDirectory(dir=scratch) as folder:
+        bands = ranked["bands"].take(pa.array(unique))
+        near = find_near_duplicates(bands, order[unique], read_texts, config, Path(folder))
     survivor[unique] = unique[near.survivor]
     similarity[unique] = near.similarity
     _follow(survivor, similarity)
     duplicates = _as_table(ranked["id"], survivor, similarity)
     figures = {
-        "num_candidates": candidates.num_rows,
-        "num_exact": int(pc.sum(pc.equal(duplicates["kind"], "exact")).as_py() or 0),
-        "num_near": int(pc.sum(pc.equal(duplicates["kind"], "near")).as_py() or 0),
-        "num_candidate_documents": near.num_candidates,
-        "num_pairs_compared": near.num_compared,
-        "parameters": config.model_dump(mode="json", exclude={"memory_limit"}),
+        "parameters": config.model_dump(mode="json", exclude={"enabled", "memory_limit"}),
+        "counts": _counts(duplicates, candidates.num_rows) | near.counts,
         "s_curve": s_curve(config.bands, config.rows),
-        "largest_clusters": describe_clusters(
-            ranked, survivor, similarity, lambda rows: read_texts(order[rows])
-        ),
+        "clusters": describe_clusters(ranked, survivor, similarity),
+        "by_source": count_by_source(ranked, survivor),
     }
     return DedupResult(duplicates, figures)
 
@@ -87,68 +75,24 @@ def find_duplicates(
 def survival_order(candidates: pa.Table, config: Dedup) -> Integers:
     """Return the rows of the candidates, best survivor first; ties end with the id."""
     directions = {"priority": "descending", "quality": "descending", "created": "ascending"}
-    keys = [key for key in config.survivor if key != "id"]
-    chosen = [(key, directions[key]) for key in dict.fromkeys(keys)]
+    keys = itertools.takewhile(lambda key: key != "id", dict.fromkeys(config.survivor))
+    chosen = [(key, directions[key]) for key in keys]
     order = pc.sort_indices(candidates, sort_keys=[*chosen, ("id", "ascending")])  # nulls last
-    return np.asarray(order.to_numpy(), np.int64)
+    return np.asarray(order, np.int64)
 
 
-def _exact(ranked: pa.Table) -> tuple[Integers, npt.NDArray[np.float32]]:
-    """Return for each rank the best rank of the same content."""
-    content = pc.utf8_slice_codeunits(ranked["id"], 0, CONTENT_DIGITS)
-    codes = content.combine_chunks().dictionary_encode().indices.to_numpy()
+def _first_of_content(ranked: pa.Table) -> Integers:
+    """Return for each rank the first rank of the same content: int64."""
+    codes = _content(ranked["id"]).combine_chunks().dictionary_encode().indices.to_numpy()
     _, first, inverse = np.unique(codes, return_index=True, return_inverse=True)
-    return first[inverse].astype(np.int64), np.ones(len(codes), np.float32)
+    return first[inverse].astype(np.int64)
 
 
-@dataclass(frozen=True)
-class _Near:
-    survivor: Integers
-    similarity: npt.NDArray[np.float32]
-    num_candidates: int
-    num_compared: int
+def _content(ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.utf8_slice_codeunits(ids, 0, CONTENT_DIGITS)
 
 
-def _near(ranked: pa.Table, read_texts: ReadTexts, config: Dedup, scratch: Path) -> _Near:
-    """Find near-duplicates among documents of different content, given in order of survival."""
-    size = ranked.num_rows
-    survivor, similarity = np.arange(size), np.ones(size, np.float32)
-    found = shared_buckets(np.arange(size), ranked["bands"], config.memory_limit, scratch)
-    rank, leader, bucket = (found[name].to_numpy() for name in ("rank", "leader", "bucket"))
-    component = components(rank, leader, size)[rank]
-    num_compared = 0
-    for rows in _chunks(component):
-        members, bucket_starts = np.unique(rank[rows], return_index=True)
-        local_buckets, positions = np.unique(bucket[rows], return_inverse=True)
-        data, offsets = text_buffers(read_texts(members))
-        shingles, starts = shingle_sets(data, offsets, config.ngram, cached_fold_table())
-        chosen, values, compared = choose_survivors(
-            shingles,
-            starts,
-            positions.astype(np.int64),
-            np.append(bucket_starts, len(rows)).astype(np.int64),
-            len(local_buckets),
-            config.min_jaccard,
-            MAX_COMPARED,
-        )
-        survivor[members] = members[chosen]
-        similarity[members] = values
-        num_compared += compared
-    return _Near(survivor, similarity, len(np.unique(rank)), int(num_compared))
-
-
-def _chunks(component: Integers) -> Iterator[Integers]:
-    """Yield rows of whole components, about CHUNK_DOCUMENTS rows at a time, in ascending order."""
-    by_component = np.argsort(component, kind="stable")
-    ends = np.flatnonzero(np.diff(component[by_component], append=-1))
-    start = 0
-    for end in ends + 1:
-        if end - start >= CHUNK_DOCUMENTS or end == len(component):
-            yield np.sort(by_component[start:end])
-            start = end
-
-
-def _follow(survivor: Integers, similarity: npt.NDArray[np.float32]) -> None:
+def _follow(survivor: Integers, similarity: Floats) -> None:
     """Point copies of a removed document to that document's own survivor, at its similarity.
 
     One step is enough: an exact copy's survivor is unique, and a unique document's survivor kept.
@@ -159,15 +103,18 @@ def _follow(survivor: Integers, similarity: npt.NDArray[np.float32]) -> None:
     survivor[:] = onward
 
 
-def _as_table(
-    ids: pa.ChunkedArray, survivor: Integers, similarity: npt.NDArray[np.float32]
-) -> pa.Table:
+def _as_table(ids: pa.ChunkedArray, survivor: Integers, similarity: Floats) -> pa.Table:
     removed = np.flatnonzero(survivor != np.arange(len(survivor)))
     own, kept = ids.take(pa.array(removed)), ids.take(pa.array(survivor[removed]))
-    same = pc.equal(
-        pc.utf8_slice_codeunits(own, 0, CONTENT_DIGITS),
-        pc.utf8_slice_codeunits(kept, 0, CONTENT_DIGITS),
-    )
-    kind = pc.if_else(same, "exact", "near")
+    kind = pc.if_else(pc.equal(_content(own), _content(kept)), "exact", "near")
     table = pa.table([own, kept, kind, pa.array(similarity[removed])], schema=DUPLICATE)
     return table.sort_by("id")
+
+
+def _counts(duplicates: pa.Table, num_candidates: int) -> dict[str, int]:
+    num_exact = pc.sum(pc.equal(duplicates["kind"], "exact"), min_count=0).as_py()
+    return {
+        "num_candidates": num_candidates,
+        "num_exact": num_exact,
+        "num_near": duplicates.num_rows - num_exact,
+    }

@@ -1,20 +1,25 @@
-"""What there is to say about a deduplication: the S-curve, and the largest clusters."""
+"""What there is to say about a deduplication: the S-curve, clusters, and what each source lost.
 
-from collections.abc import Callable
+Reads candidates in the order of survival and the survivor of each; returns what JSON can hold.
+"""
+
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-NUM_CLUSTERS = 20
-EXCERPT_CHARACTERS = 300
+from pipeline.kernels.shingles import Integers
 
-Integers = npt.NDArray[np.int64]
+NUM_CLUSTERS = 20
 
 
 def s_curve(bands: int, rows: int) -> list[dict[str, float]]:
-    """Return the probability that a pair of each Jaccard shares a band: 1 − (1 − jʳ)ᵇ."""
+    """Return the probability that a pair of each Jaccard shares a band: 1 − (1 − jʳ)ᵇ.
+
+    Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, section 3.4.2.
+    """
     points = np.linspace(0, 1, 41)
     found = 1 - (1 - points**rows) ** bands
     return [
@@ -24,34 +29,43 @@ def s_curve(bands: int, rows: int) -> list[dict[str, float]]:
 
 
 def describe_clusters(
-    ranked: pa.Table,
-    survivor: Integers,
-    similarity: npt.NDArray[np.float32],
-    read_texts: Callable[[Integers], pa.Array],
+    ranked: pa.Table, survivor: Integers, similarity: npt.NDArray[np.float32]
 ) -> list[dict[str, Any]]:
-    """Return the largest clusters: survivor, size, mean and least Jaccard, sources, excerpts.
+    """Return the largest clusters: survivor, size, mean and least Jaccard, documents by source.
 
-    Columns of `ranked` read: id, source. The second excerpt is of the least similar member.
+    `least_similar` is the member to look at first. Columns read: id, source.
     """
     removed = np.flatnonzero(survivor != np.arange(len(survivor)))
-    kept, sizes = np.unique(survivor[removed], return_counts=True)
-    largest = kept[np.lexsort((kept, -sizes))][:NUM_CLUSTERS]
+    removed = removed[np.argsort(survivor[removed], kind="stable")]
+    heads, starts, sizes = np.unique(survivor[removed], return_index=True, return_counts=True)
     described = []
-    for head in largest:
-        members = removed[survivor[removed] == head]
-        furthest = members[np.lexsort((members, similarity[members]))][0]
-        sources = ranked["source"].take(pa.array([head, *members])).value_counts().to_pylist()
-        excerpts = read_texts(np.array([head, furthest], np.int64)).to_pylist()
+    for place in np.lexsort((heads, -sizes))[:NUM_CLUSTERS]:
+        members = removed[starts[place] : starts[place] + sizes[place]]
+        least = members[np.argmin(similarity[members])]
+        sources = ranked["source"].take(pa.array([heads[place], *members])).to_pylist()
         described.append(
             {
-                "survivor": ranked["id"][int(head)].as_py(),
+                "survivor": ranked["id"][int(heads[place])].as_py(),
                 "size": len(members) + 1,
-                "mean_jaccard": round(float(similarity[members].mean()), 4),
-                "min_jaccard": round(float(similarity[members].min()), 4),
-                "sources": {row["values"]: row["counts"] for row in sources},
-                "excerpt": excerpts[0][:EXCERPT_CHARACTERS],
-                "member": ranked["id"][int(furthest)].as_py(),
-                "member_excerpt": excerpts[1][:EXCERPT_CHARACTERS],
+                "mean_jaccard": round(float(similarity[members].mean(dtype=np.float64)), 4),
+                "min_jaccard": round(float(similarity[least]), 4),
+                "least_similar": ranked["id"][int(least)].as_py(),
+                "sources": dict(sorted(Counter(sources).items())),
             }
         )
     return described
+
+
+def count_by_source(ranked: pa.Table, survivor: Integers) -> dict[str, dict[str, int]]:
+    """Return for each source how many candidates it gave, and how many of them are duplicates."""
+    is_removed = survivor != np.arange(len(survivor))
+    counted = (
+        pa.table({"source": ranked["source"], "removed": is_removed.astype(np.int64)})
+        .group_by("source")
+        .aggregate([("removed", "count"), ("removed", "sum")])
+        .sort_by("source")
+    )
+    return {
+        row["source"]: {"candidates": row["removed_count"], "duplicates": row["removed_sum"]}
+        for row in counted.to_pylist()
+    }

@@ -1,7 +1,8 @@
 """Deduplicate: the undecided documents of the census → which of them go, and to whom they lose.
 
-Reads the census, the `bands` attribute, and the texts of candidates; writes one store entry. The
-entry's name covers every column that ranks survivors, so a changed quality model asks again.
+Reads the census, the attributes `bands` and `pii`, and the texts of candidates; writes one store
+entry. The entry's name covers every column that ranks survivors, so a changed quality model asks
+again. Texts that are shown are masked, as exported ones are.
 """
 
 import hashlib
@@ -18,13 +19,16 @@ import pyarrow.parquet as pq
 
 from pipeline.dedup.duplicates import find_duplicates
 from pipeline.fingerprint import canonical_json, fingerprint
+from pipeline.masking import mask
 from pipeline.parquet import write_table
 from pipeline.shard import Shard, read_attribute, read_texts
 from pipeline.store import Store
 from schemas.recipe import Dedup
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 RANKED = ["id", "source", "priority", "quality", "created"]
+ATTRIBUTES = ("bands", "pii")
+EXCERPT_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def deduplicate(
             folder,
         )
         write_table(folder / "duplicates.parquet", found.duplicates)
-        return found.figures
+        clusters = _with_excerpts(found.figures["clusters"], candidates["id"], rows, shards)
+        return {**found.figures, "clusters": clusters}
 
     entry = store.obtain("dedup", _identity(candidates, shards, config), write)
     duplicates = pq.read_table(entry.file("duplicates.parquet"))
@@ -62,9 +67,29 @@ def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup) -> s
     digest = hashlib.sha256()
     for name in RANKED:
         digest.update(json.dumps(candidates[name].to_pylist()).encode())
-    bands = [shard.attribute_fingerprints["bands"] for shard in shards]
+    known = [[shard.attribute_fingerprints[name] for name in ATTRIBUTES] for shard in shards]
     asked = config.model_dump(exclude={"memory_limit"})
-    return fingerprint("dedup", STAGE_VERSION, asked, digest.hexdigest(), bands)
+    return fingerprint("dedup", STAGE_VERSION, asked, digest.hexdigest(), known)
+
+
+def _with_excerpts(
+    clusters: list[dict[str, Any]], ids: pa.ChunkedArray, rows: np.ndarray, shards: Sequence[Shard]
+) -> list[dict[str, Any]]:
+    """Return the clusters with how the survivor and the least similar member begin.
+
+    `ids`: of the candidates; `rows`: int64, the place of each among all documents of the shards.
+    """
+    if not clusters:
+        return []
+    shown = [cluster[name] for cluster in clusters for name in ("survivor", "least_similar")]
+    chosen = rows[pc.index_in(pa.array(shown), value_set=ids.combine_chunks()).to_numpy()]
+    spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(chosen)).to_pylist()
+    texts = read_texts(shards, chosen).to_pylist()
+    begins = [mask(*pair)[:EXCERPT_CHARACTERS] for pair in zip(texts, spans, strict=True)]
+    return [
+        {**cluster, "excerpt": first, "least_similar_excerpt": second}
+        for cluster, first, second in zip(clusters, begins[::2], begins[1::2], strict=True)
+    ]
 
 
 def _as_decisions(duplicates: pa.Table) -> pa.Table:

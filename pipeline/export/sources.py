@@ -120,8 +120,8 @@ def _alarms(source: SourceBase, num_read: int, tally: Tally) -> tuple[str, ...]:
             f"(limit {100 * limit:g} %); look at the largest clusters: a shared template may have "
             "made them alike"
         )
-    if num_read and not tally.outcomes["kept"]:
-        alarms.append(f"{source.name}: {num_read:,} documents were read and none was kept")
+    if num_read and num_documents == tally.outcomes["dropped"]:
+        alarms.append(f"{source.name}: {num_read:,} records were read and not one was good enough")
     return tuple(alarms)
 
 

@@ -19,20 +19,29 @@ from pipeline.kernels.shingles import (
     word_hashes,
 )
 
-Signature = npt.NDArray[np.uint32]
-EMPTY = np.uint32(0xFFFFFFFF)
-
-
-def permutations(count: int, seed: int) -> tuple[Hashes, Hashes]:
-    """Return the factors (odd) and summands of `count` permutations: uint64 each."""
-    generator = np.random.Generator(np.random.PCG64(seed))
-    limits = {"low": 0, "high": 1 << 64, "dtype": np.uint64}
-    factors = generator.integers(size=count, **limits) | np.uint64(1)
-    return factors, generator.integers(size=count, **limits)
+Signatures = npt.NDArray[np.uint32]
+EMPTY = np.uint32(0xFFFFFFFF)  # the signature of no words at all
+GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)  # the increment of SplitMix64
 
 
 @njit(cache=True, nogil=True)
-def lower_minima(shingles: Hashes, factors: Hashes, summands: Hashes, minima: Signature) -> None:
+def permutations(count: int, seed: np.uint64) -> tuple[Hashes, Hashes]:
+    """Return the factors (odd) and summands of `count` permutations: uint64 each.
+
+    Drawn by SplitMix64, which is the same everywhere and for ever.
+    """
+    factors = np.empty(count, np.uint64)
+    summands = np.empty(count, np.uint64)
+    state = np.uint64(seed)
+    for index in range(count):
+        factors[index] = mix(state + GOLDEN_GAMMA) | np.uint64(1)
+        state += GOLDEN_GAMMA + GOLDEN_GAMMA
+        summands[index] = mix(state)
+    return factors, summands
+
+
+@njit(cache=True, nogil=True)
+def lower_minima(shingles: Hashes, factors: Hashes, summands: Hashes, minima: Signatures) -> None:
     """Lower each permutation's minimum to the smallest hash of any of the shingles."""
     for position in range(shingles.size):
         shingle = shingles[position]
@@ -49,7 +58,7 @@ def signatures(
     factors: Hashes,
     summands: Hashes,
     fold: FoldTable,
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.bool_]]:
+) -> tuple[Signatures, npt.NDArray[np.bool_]]:
     """Return signatures, shape (documents, permutations), and which documents have any word."""
     num_documents = offsets.size - 1
     longest = 0
@@ -68,7 +77,7 @@ def signatures(
 
 
 @njit(cache=True, nogil=True)
-def band_hashes(minima: npt.NDArray[np.uint32], bands: int, rows: int) -> Hashes:
+def band_hashes(minima: Signatures, bands: int, rows: int) -> Hashes:
     """Return one uint64 for each document and band: shape (documents, bands)."""
     hashes = np.empty((minima.shape[0], bands), np.uint64)
     for document in range(minima.shape[0]):

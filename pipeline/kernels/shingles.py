@@ -1,8 +1,9 @@
 r"""Kernel: UTF-8 text → the hashes of its word n-grams (shingles), with no Python object between.
 
-A word is a maximal run of code points that `re` calls \w, lower-cased code point by code point.
-That is `re.findall(r"\w+", text.lower())` but for two letters whose lower case depends on what
-follows or is two letters long: capital sigma at a word's end, and dotted capital I.
+Reads valid UTF-8 bytes and offsets as Arrow keeps them, and a table of lower case; returns 64-bit
+hashes. Always true: a word is what `re.findall(r"\w+", text.lower())` finds, with final sigma
+counted as sigma (which of the two `lower` writes depends on the letters around it). A run of
+letters in a script without spaces is one word, as it is there.
 """
 
 import numpy as np
@@ -15,20 +16,30 @@ Hashes = npt.NDArray[np.uint64]
 FoldTable = npt.NDArray[np.uint32]
 
 LAST_LETTER = 0x40000  # no code point beyond planes 0 to 3 is a letter or a digit
+ENDS_WORD = np.uint32(1 << 31)
 FNV_OFFSET = np.uint64(0xCBF29CE484222325)  # FNV-1a, 64 bits (RFC 9923), over code points
 FNV_PRIME = np.uint64(0x100000001B3)
 POLYNOMIAL = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing
 
 
 def fold_table() -> FoldTable:
-    """Return for each code point its lower case, or 0 where it is part of no word: uint32."""
+    """Return for each code point its lower case, or 0 where it is part of no word: uint32.
+
+    ENDS_WORD is added where the lower case is a letter and a mark that no word holds: dotted
+    capital I, the one letter whose lower case is longer than itself.
+    """
     table = np.zeros(LAST_LETTER, np.uint32)
     for code in range(LAST_LETTER):
-        letter = chr(code)
-        if letter.isalnum() or letter == "_":
-            lower = letter.lower()
-            table[code] = ord(lower) if len(lower) == 1 else code
+        lower = chr(code).lower()
+        if _is_word(lower[0]):
+            ending = any(not _is_word(mark) for mark in lower[1:])
+            table[code] = ord(lower[0]) | (int(ENDS_WORD) if ending else 0)
+    table[ord("ς")] = ord("σ")
     return table
+
+
+def _is_word(letter: str) -> bool:
+    return letter.isalnum() or letter == "_"
 
 
 @njit(cache=True, nogil=True)
@@ -68,9 +79,9 @@ def word_hashes(data: Bytes, start: int, end: int, fold: FoldTable, out: Hashes)
             position += 4
         letter = fold[code] if code < fold.size else np.uint32(0)
         if letter:
-            value = (value ^ np.uint64(letter)) * FNV_PRIME
+            value = (value ^ np.uint64(letter & ~ENDS_WORD)) * FNV_PRIME
             inside = True
-        elif inside:
+        if inside and (letter == 0 or letter & ENDS_WORD):
             out[count] = mix(value)
             count += 1
             value = FNV_OFFSET
@@ -106,6 +117,39 @@ def shingle_hashes(words: Hashes, num_words: int, ngram: int, out: Hashes) -> in
 
 
 @njit(cache=True, nogil=True)
+def distinct(hashes: Hashes, out: Hashes) -> int:
+    """Write the distinct values, ascending, to `out`; return how many there are.
+
+    Hashes are spread evenly, so a bucket for each (by its upper bits) holds about one value: time
+    grows with the number of hashes, however often they repeat.
+    """
+    bits = 1
+    while (1 << bits) < hashes.size:
+        bits += 1
+    shift = np.uint64(64 - bits)
+    ends = np.zeros((1 << bits) + 1, np.int64)
+    for value in hashes:
+        ends[np.int64(value >> shift) + 1] += 1
+    ends = np.cumsum(ends)[:-1]
+    grouped = np.empty_like(hashes)
+    for value in hashes:
+        bucket = np.int64(value >> shift)
+        grouped[ends[bucket]] = value
+        ends[bucket] += 1
+    count = 0
+    for value in grouped:
+        place = count
+        while place > 0 and out[place - 1] > value:
+            place -= 1
+        if place == 0 or out[place - 1] != value:
+            for later in range(count, place, -1):
+                out[later] = out[later - 1]
+            out[place] = value
+            count += 1
+    return count
+
+
+@njit(cache=True, nogil=True)
 def shingle_sets(
     data: Bytes, offsets: Integers, ngram: int, fold: FoldTable
 ) -> tuple[Hashes, Integers]:
@@ -121,14 +165,9 @@ def shingle_sets(
     shingles = np.empty(longest // 2 + 1, np.uint64)
     found = np.empty((offsets[-1] - offsets[0]) // 2 + num_documents, np.uint64)
     starts = np.zeros(num_documents + 1, np.int64)
-    total = 0
     for document in range(num_documents):
         num_words = word_hashes(data, offsets[document], offsets[document + 1], fold, words)
         count = shingle_hashes(words, num_words, ngram, shingles)
-        ordered = np.sort(shingles[:count])
-        for index in range(count):
-            if index == 0 or ordered[index] != ordered[index - 1]:
-                found[total] = ordered[index]
-                total += 1
-        starts[document + 1] = total
-    return found[:total].copy(), starts
+        total = starts[document]
+        starts[document + 1] = total + distinct(shingles[:count], found[total:])
+    return found[: starts[-1]].copy(), starts

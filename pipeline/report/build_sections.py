@@ -18,6 +18,7 @@ def headlines(manifest: Manifest) -> tuple[Headline, ...]:
     """Return the figures at the top."""
     num_read = sum(source.num_read for source in manifest.sources)
     present = sum(domain.num_tokens > 0 for domain in manifest.domains)
+    asked = sum(domain.target > 0 for domain in manifest.domains)
     repeated = manifest.num_rows - manifest.num_documents
     return (
         Headline(short_count(manifest.num_tokens), "tokens", f"counted by {manifest.tokenizer}"),
@@ -27,7 +28,7 @@ def headlines(manifest: Manifest) -> tuple[Headline, ...]:
             f"of {short_count(num_read)} read"
             + (f"; {repeated:,} repetitions" if repeated else ""),
         ),
-        Headline(str(present), "domains", f"of {len(manifest.domains)} asked for"),
+        Headline(str(present), "domains", f"of {asked} asked for"),
         Headline(str(len(manifest.sources)), "sources"),
         Headline(
             f"{100 * manifest.total_variation:.2f} %",

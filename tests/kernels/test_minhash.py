@@ -20,10 +20,10 @@ def signature_by_hand(shingles: list[int], factors: list[int], summands: list[in
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.text("ab c,é", max_size=40), max_size=4), st.integers(0, 1 << 62))
+@given(st.lists(st.text("ab c,é", max_size=40), max_size=4), st.integers(0, 2**64 - 1))
 def test_signatures_are_the_reference_ones(texts: list[str], seed: int) -> None:
     data, offsets = text_buffers(pa.array(texts, pa.string()))
-    factors, summands = permutations(8, seed)
+    factors, summands = permutations(8, np.uint64(seed))
     minima, has_words = signatures(data, offsets, 3, factors, summands, FOLD)
     hashes, starts = shingle_sets(data, offsets, 3, FOLD)
     for document in range(len(texts)):
@@ -37,7 +37,7 @@ def test_signatures_estimate_the_jaccard() -> None:
     words = [f"w{i}" for i in range(1500)]
     left, right = " ".join(words[:1000]), " ".join(words[250:1250])
     data, offsets = text_buffers(pa.array([left, right], pa.string()))
-    factors, summands = permutations(2048, 7)
+    factors, summands = permutations(2048, np.uint64(7))
     minima, _ = signatures(data, offsets, 1, factors, summands, FOLD)
     estimate = float(np.mean(minima[0] == minima[1]))
     assert abs(estimate - 750 / 1250) < 4 * np.sqrt(0.24 / 2048)
@@ -50,3 +50,12 @@ def test_equal_rows_make_equal_bands_and_only_those() -> None:
     assert (hashes[0] == hashes[1]).tolist() == [True, False, False]
     same_rows = band_hashes(np.ones((1, 12), np.uint32), 3, 4)
     assert len(set(same_rows[0].tolist())) == 3, "a band's number is part of its hash"
+
+
+def test_permutations_are_those_of_splitmix64() -> None:
+    """The first outputs for seed 1234567, as published with the generator's C code."""
+    factors, summands = permutations(2, np.uint64(1234567))
+    published = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431]
+    drawn = [factors[0], summands[0], factors[1], summands[1]]
+    assert [int(value) | 1 for value in drawn] == [value | 1 for value in published]
+    assert all(factors % 2 == 1)

@@ -1,0 +1,64 @@
+"""Texts as candidates of deduplication, and the slow obvious ways to compare them."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import zstandard
+
+from pipeline.dedup.bands import make_bands_annotator
+from pipeline.dedup.duplicates import DedupResult, find_duplicates
+from pipeline.normalize.identity import document_id
+from schemas.recipe import Dedup
+
+
+def candidates_of(texts: list[str], **columns: list[Any]) -> pa.Table:
+    """Return candidates with their texts; `columns` replace what is the same for all."""
+    size = len(texts)
+    ids = [document_id(text, "s", "u", row) for row, text in enumerate(texts)]
+    return pa.table(
+        {
+            "id": pa.array(ids, pa.string()),
+            "source": pa.array(columns.get("source", ["s"] * size), pa.string()),
+            "priority": pa.array(columns.get("priority", [0] * size), pa.int32()),
+            "quality": pa.array(columns.get("quality", [None] * size), pa.float32()),
+            "created": pa.array(columns.get("created", [None] * size), pa.string()),
+            "text": pa.array(texts, pa.string()),
+        }
+    )
+
+
+def bands_of(table: pa.Table, config: Dedup) -> pa.Array:
+    texts = pa.RecordBatch.from_pydict(
+        {name: table[name].combine_chunks() for name in ("id", "text")}
+    )
+    return make_bands_annotator(config, 0).annotate(texts).column("bands")
+
+
+def deduplicate(table: pa.Table, config: Dedup, scratch: Path) -> DedupResult:
+    texts = table["text"].combine_chunks()
+    candidates = table.drop_columns("text").append_column("bands", bands_of(table, config))
+    return find_duplicates(candidates, lambda rows: texts.take(pa.array(rows)), config, scratch)
+
+
+def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.lower())
+    size = min(ngram, len(words))
+    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)} if words else set()
+
+
+def jaccard_by_hand(left: str, right: str, ngram: int = 5) -> float:
+    first, second = shingles_by_hand(left, ngram), shingles_by_hand(right, ngram)
+    return len(first & second) / len(first | second) if first | second else 0.0
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    data = path.read_bytes()
+    if path.suffix == ".zst":
+        data = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    else:
+        data = gzip.decompress(data)
+    return [json.loads(line) for line in data.splitlines()]
