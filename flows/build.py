@@ -3,28 +3,27 @@
 Run by `anchor build`, from Python, or by a deployment; the work itself is in `pipeline.build`.
 """
 
-import logging
 import os
 import platform
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.report.page import write_report
 from prefect import flow
 from prefect.artifacts import create_table_artifact
 
+from flows.check import OUTPUTS, base_of
 from flows.mapper import PrefectMapper, task_runner
-from flows.progress import ProgressArtifact, describe
+from flows.progress import Progress, artifact_key, logger
 from pipeline.build import build
 from pipeline.config import load_config
-from pipeline.output import write_run_record
+from pipeline.output import RUN_FILE, write_run_record
+from pipeline.report.page import write_report
 from pipeline.runtime import Runtime
 from pipeline.store import Store
 from schemas.manifest import Manifest, RunRecord, StageTime
 from schemas.recipe import Recipe
-
-logger = logging.getLogger("anchor.build")
 
 
 @flow(name="anchor-build", flow_run_name="build {recipe}", persist_result=False)
@@ -40,46 +39,54 @@ def build_flow(
 
     """
     loaded = load_config(Path(recipe), Recipe, overrides or [])
-    folder = default_output(loaded) if output is None else Path(output)
-    num_workers = loaded.runtime.workers or os.cpu_count() or 1
-    progress = ProgressArtifact(f"{loaded.name}-progress")
-
-    def stage_done(stage: StageTime) -> None:
-        logger.info(describe(stage))
-        progress.stage_done(stage)
-
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    with task_runner(loaded.runtime, num_workers) as runner:
-        runtime = Runtime(
-            store=default_store(loaded),
-            mapper=PrefectMapper(runner, num_workers),
-            clock=time.monotonic,
-            on_stage=stage_done,
-        )
-        manifest = build(loaded, Path(recipe).parent, folder, runtime)
-    record = RunRecord(
-        started=started,
-        seconds=round(sum(stage.seconds for stage in runtime.stages), 3),
-        workers=num_workers,
-        runner=loaded.runtime.runner,
-        python=platform.python_version(),
-        stages=tuple(runtime.stages),
-    )
-    write_run_record(folder, record)
-    write_report(folder, finetune=None)
-    _show_mixture(manifest)
-    progress.finish(f"{manifest.num_documents} documents, {manifest.num_tokens} tokens")
+    folder = OUTPUTS / loaded.name if output is None else Path(output)
+    started = datetime.now(UTC)
+    with Progress(loaded.name) as progress:
+        manifest, stages = _run(loaded, base_of(Path(recipe)), folder, progress)
+        _record(loaded, folder, started, stages)
+        write_report(folder, finetune=None)
+        _show_mixture(manifest)
+        progress.finish(f"{manifest.num_documents:,} documents, {manifest.num_tokens:,} tokens")
     return manifest
 
 
-def default_output(recipe: Recipe) -> Path:
-    """Return where a build goes when nothing else is said."""
-    return Path("data/builds") / recipe.name
+def _run(
+    recipe: Recipe, base: Path, folder: Path, progress: Progress
+) -> tuple[Manifest, Sequence[StageTime]]:
+    num_workers = count_workers(recipe)
+    with task_runner(recipe.runtime, num_workers) as runner:
+        runtime = Runtime(
+            store=Store(Path(recipe.runtime.store or "data/store")),
+            mapper=PrefectMapper(runner, num_workers, progress.items_done),
+            clock=time.monotonic,
+            on_stage=progress.stage_done,
+            on_begin=progress.stage_begun,
+        )
+        return build(recipe, base, folder, runtime), runtime.stages
 
 
-def default_store(recipe: Recipe) -> Store:
-    """Return the store that the recipe names, or data/store below the current folder."""
-    return Store(Path(recipe.runtime.store or "data/store"))
+def count_workers(recipe: Recipe) -> int:
+    """Return how many units are worked on at once: one a core where the recipe does not say."""
+    if recipe.runtime.runner == "serial":
+        return 1
+    return recipe.runtime.workers or os.cpu_count() or 1
+
+
+def _record(recipe: Recipe, folder: Path, started: datetime, stages: Sequence[StageTime]) -> None:
+    """Write the times of the run, unless the output stands as an earlier run made it."""
+    was_built = any(stage.name == "export" for stage in stages)
+    if not was_built:
+        logger.info("Nothing has changed since this build; it stands as it is.")
+    if was_built or not (folder / RUN_FILE).exists():
+        record = RunRecord(
+            started=started.isoformat(timespec="seconds"),
+            seconds=round(sum(stage.seconds for stage in stages), 3),
+            workers=count_workers(recipe),
+            runner=recipe.runtime.runner,
+            python=platform.python_version(),
+            stages=tuple(stages),
+        )
+        write_run_record(folder, record)
 
 
 def _show_mixture(manifest: Manifest) -> None:
@@ -93,6 +100,5 @@ def _show_mixture(manifest: Manifest) -> None:
         }
         for domain in manifest.domains
     ]
-    create_table_artifact(
-        table=rows, key=f"{manifest.name}-mixture", description="Target and achieved mixture"
-    )
+    key = artifact_key(manifest.name, "mixture")
+    create_table_artifact(table=rows, key=key, description="Target and achieved mixture")

@@ -1,47 +1,58 @@
 """The `anchor` command line. Each command loads what it needs only when it runs.
 
-Exit codes: 0 done; 1 ran and failed; 2 the input is wrong. An error is one readable message on
-stderr, never a traceback; `--debug` shows it.
+How a command ends, and with which exit code, is in `flows.terminal`.
 """
 
-import logging
-import os
-import sys
-import traceback
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.errors import AnchorError
-
-DEBUG = "ANCHOR_DEBUG"
+from flows import terminal
+from flows.terminal import say
 
 app = typer.Typer(
     help="Rebuild a stand-in for a language model's pre-training data, and replay it.",
     no_args_is_help=True,
     add_completion=False,
+    rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
 
 
-def _set_debug(value: bool) -> None:
+def _show_version(value: bool) -> None:
     if value:
-        os.environ[DEBUG] = "1"
+        from importlib.metadata import version
+
+        say(f"anchor-corpus {version('anchor-corpus')}")
+        raise typer.Exit
 
 
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="The recipe, a YAML file.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The output of a build.")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="DIR", help="The output folder of a build or a fine-tune.")
+]
 Output = Annotated[
-    Path | None, typer.Option("--output", metavar="DIR", help="Default: data/builds/NAME.")
+    Path | None,
+    typer.Option("--output", metavar="DIR", help="Where the result goes [data/builds/NAME]."),
 ]
 Overrides = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Replace a key, as in sample.tokens=1000000."),
+    typer.Option("--set", metavar="KEY=VALUE", help="Replace a key, as in seed=1; repeatable."),
 ]
 Debug = Annotated[
-    bool, typer.Option("--debug", callback=_set_debug, help="Show the traceback of an error.")
+    bool,
+    typer.Option("--debug", callback=terminal.set_debug, help="Show the traceback of an error."),
 ]
+Version = Annotated[
+    bool,
+    typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+]
+
+
+@app.callback()
+def anchor(version: Version = False) -> None:
+    """Rebuild a stand-in for a language model's pre-training data, and replay it."""
 
 
 @app.command()
@@ -52,25 +63,46 @@ def build(
     debug: Debug = False,
 ) -> None:
     """Build the anchor corpus of a recipe, as a Prefect flow."""
-    _log_to_terminal()
+    from flows.check import check_build
+
+    folder = check_build(recipe, overrides or (), output)
+    say(f"Building {recipe}")
+    terminal.log_to_terminal()
     from flows.build import build_flow
     from flows.summary import summarise_build
 
-    say(f"Building {recipe}")
-    manifest = build_flow(str(recipe), _text(output), overrides)
-    say(summarise_build(manifest, output or Path("data/builds") / manifest.name))
+    say(summarise_build(build_flow(str(recipe), str(folder), overrides), folder))
 
 
 @app.command()
 def plan(recipe: RecipeFile, overrides: Overrides = None, debug: Debug = False) -> None:
-    """Explain a recipe: sources, licences, quotas, expected tokens. Runs nothing."""
+    """Check and explain a recipe; run nothing."""
+    from flows.check import check_recipe
     from flows.summary import show_plan
-    from pipeline.config import load_config
-    from pipeline.plan import make_plan
-    from schemas.recipe import Recipe
 
-    loaded = load_config(recipe, Recipe, overrides or ())
-    say(show_plan(make_plan(loaded, recipe.parent)))
+    say(show_plan(check_recipe(recipe, overrides or ())))
+
+
+@app.command()
+def estimate(
+    published: Annotated[
+        str, typer.Argument(metavar="NAME", help="A published mixture, as in data/mixtures.")
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Where to write it.")
+    ] = None,
+    debug: Debug = False,
+) -> None:
+    """Write a published mixture to a mixture file."""
+    from flows.summary import show_mixture
+    from pipeline.mixture.published import write_mixture
+    from pipeline.mixture.target import resolve_target
+
+    target = resolve_target(published, Path())
+    say(show_mixture(target))
+    if output is not None:
+        write_mixture(target.mixture, output)
+        say(f"\nWritten: {output}")
 
 
 @app.command()
@@ -80,21 +112,21 @@ def finetune(
     overrides: Overrides = None,
     debug: Debug = False,
 ) -> None:
-    """Fine-tune with and without replay, and measure forgetting per domain."""
-    _log_to_terminal()
+    """Fine-tune with and without replay, and measure forgetting."""
+    from flows.check import check_finetune
+
+    folder = check_finetune(config, overrides or (), output)
+    say(f"Fine-tuning {config}")
+    terminal.log_to_terminal()
     from flows.finetune import finetune_flow
     from flows.summary import summarise_finetune
 
-    say(f"Fine-tuning {config}")
-    manifest = finetune_flow(str(config), _text(output), overrides)
-    say(summarise_finetune(manifest, output or Path("data/builds") / manifest.name))
+    say(summarise_finetune(finetune_flow(str(config), str(folder), overrides), folder))
 
 
 @app.command()
 def report(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The output of a build or a fine-tune.")
-    ],
+    directory: Folder,
     finetune: Annotated[
         Path | None,
         typer.Option("--finetune", metavar="DIR", help="A fine-tune to show in a build's report."),
@@ -109,29 +141,23 @@ def report(
 
 @app.command()
 def why(
-    directory: Folder,
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="The output folder of a build.")],
     document_id: Annotated[
         str, typer.Argument(metavar="DOCUMENT_ID", help="An id, the start of one, or a source id.")
     ],
     debug: Debug = False,
 ) -> None:
-    """Say what happened to one document, at which stage, with the evidence."""
+    """Say what happened to one document, with the evidence."""
     from pipeline.audit.why import explain
 
     say(explain(directory, document_id))
 
 
 @app.command()
-def verify(
-    directory: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The output of a build or a fine-tune.")
-    ],
-    debug: Debug = False,
-) -> None:
+def verify(directory: Folder, debug: Debug = False) -> None:
     """Check every digest, count and invariant of an output again."""
-    from pipeline.audit.verify import verify as run_checks
-
     from flows.summary import show_checks
+    from pipeline.audit.verify import verify as run_checks
 
     result = run_checks(directory)
     say(show_checks(result))
@@ -140,86 +166,33 @@ def verify(
 
 
 @app.command()
-def estimate(
-    published: Annotated[
-        str, typer.Argument(metavar="NAME", help="A published mixture, as in data/mixtures.")
-    ],
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Where to write it.")
-    ] = None,
-    debug: Debug = False,
-) -> None:
-    """Write what is known of a base model's original mixture to a mixture file."""
-    from flows.summary import show_mixture
-    from pipeline.mixture.published import load_mixture, write_mixture
-
-    mixture = load_mixture(published, Path())
-    if output is not None:
-        write_mixture(mixture, output)
-    say(show_mixture(mixture))
-
-
-@app.command()
 def deploy(
     recipe: RecipeFile,
-    name: Annotated[str, typer.Option(help="Of the deployment.")] = "weekly",
-    cron: Annotated[str | None, typer.Option(help="When to run, as in '0 3 * * 1'.")] = None,
+    name: Annotated[
+        str,
+        typer.Option("--name", metavar="NAME", help="Of the deployment."),
+    ] = "weekly",
+    cron: Annotated[
+        str | None,
+        typer.Option("--cron", metavar="CRON", help="When to run, in UTC, as in '0 3 * * 1'."),
+    ] = None,
     work_pool: Annotated[
         str | None,
-        typer.Option(help="Register for the workers of this pool; default: serve from here."),
+        typer.Option("--work-pool", metavar="POOL", help="Run on its workers [in this process]."),
     ] = None,
     output: Output = None,
     overrides: Overrides = None,
     debug: Debug = False,
 ) -> None:
-    """Serve a recipe's scheduled builds from this process, or register them with a work pool."""
+    """Serve scheduled builds, or register them with a work pool."""
+    from flows.check import check_recipe
+
+    check_recipe(recipe, overrides or ())
     from flows.deployments import deploy_build
 
-    deploy_build(recipe, name, cron, work_pool, output, overrides or (), say)
-
-
-def say(text: str) -> None:
-    """Write text for the user to standard output."""
-    typer.echo(text)
+    deploy_build(recipe, name, cron, work_pool, output, overrides or ())
 
 
 def main() -> None:
-    """Run the command line; turn errors into a message and an exit code."""
-    sys.exit(_run())  # out of reach of what ran, so that its objects can be freed at exit
-
-
-def _run() -> int:
-    try:
-        app()
-    except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 0
-    except AnchorError as error:
-        return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail("interrupted; run it again to go on from what is stored", 130)
-    except Exception as error:  # noqa: BLE001  (the last resort: a message, not a traceback)
-        return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
-    return 0
-
-
-def _fail(message: str, exit_code: int) -> int:
-    if os.environ.get(DEBUG):
-        traceback.print_exc()
-    typer.echo(f"error: {message}", err=True)
-    return exit_code
-
-
-def _log_to_terminal() -> None:
-    """Show the project's progress; leave Prefect's own reports of failures to --debug."""
-    if not os.environ.get(DEBUG):
-        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    logger = logging.getLogger("anchor")
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-
-
-def _text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    """Run the command line."""
+    terminal.run(app)

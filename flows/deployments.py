@@ -1,19 +1,19 @@
 """Scheduled builds: served from this process, or registered for the workers of a work pool.
 
 A deployment's parameters are those of `build_flow`; the recipe stays a file, so what runs next
-week is what the file says next week.
+week is what the file says next week. One deployment never runs twice at a time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.flows import Flow
 
 from flows.build import build_flow
-from pipeline.config import load_config
+from flows.terminal import say
 from pipeline.errors import InputError
-from schemas.recipe import Recipe
 
 ENTRYPOINT = "flows/build.py:build_flow"
 PROJECT = Path(__file__).resolve().parents[1]
@@ -26,25 +26,38 @@ def deploy_build(
     work_pool: str | None,
     output: Path | None,
     overrides: Sequence[str],
-    say: Callable[[str], None],
 ) -> None:
     """Serve the recipe's builds until interrupted, or register them with `work_pool`.
 
-    Raises InputError where the recipe is wrong, the schedule is no cron expression, or the
-    work pool does not exist; the recipe is checked now, not at three in the morning.
+    Raises InputError where the schedule is no cron expression, the work pool does not exist, or
+    no Prefect server can be reached.
     """
-    load_config(recipe, Recipe, overrides)
+    _check_cron(cron)
     parameters: dict[str, object] = {
-        "recipe": str(recipe.resolve()),
-        "output": None if output is None else str(output.resolve()),
+        "recipe": str(recipe.absolute()),
+        "output": None if output is None else str(output.absolute()),
         "overrides": list(overrides),
     }
     if work_pool is None:
-        say(f"Serving {name!r}; stop with Ctrl-C")
-        build_flow.serve(name=name, cron=cron, parameters=parameters, print_starting_message=False)
+        when = f"at {cron!r} (UTC)" if cron else "when asked to"
+        say(f"Serving anchor-build/{name}, which runs {when}; stop with Ctrl-C")
+        build_flow.serve(
+            name=name, cron=cron, parameters=parameters, limit=1, print_starting_message=False
+        )
     else:
         _register(name, cron, work_pool, parameters)
         say(f"Registered anchor-build/{name} for work pool {work_pool!r}")
+
+
+def _check_cron(cron: str | None) -> None:
+    if cron is not None:
+        try:
+            CronSchedule(cron=cron)
+        except ValueError:
+            raise InputError(
+                f"--cron {cron!r}: not a cron expression; give minute, hour, day, month and "
+                "weekday, as in '0 3 * * 1' for Mondays at three"
+            ) from None
 
 
 def _register(name: str, cron: str | None, work_pool: str, parameters: dict[str, object]) -> None:
@@ -55,6 +68,7 @@ def _register(name: str, cron: str | None, work_pool: str, parameters: dict[str,
             work_pool_name=work_pool,
             cron=cron,
             parameters=parameters,
+            concurrency_limit=1,
             build=False,
             push=False,
             print_next_steps=False,

@@ -6,11 +6,12 @@ Run by `anchor finetune`, from Python, or by a deployment; the work is in `pipel
 import logging
 from pathlib import Path
 
-from pipeline.report.page import write_report
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from flows.check import OUTPUTS, base_of
 from pipeline.config import load_config
+from pipeline.report.page import write_report
 from pipeline.store import Store
 from schemas.finetune import FinetuneConfig, FinetuneManifest
 
@@ -38,7 +39,7 @@ def finetune_flow(
 
     """
     loaded = load_config(Path(config), FinetuneConfig, overrides or [])
-    folder = Path("data/builds") / loaded.name if output is None else Path(output)
-    manifest = run_finetune(loaded, Path(config).parent, folder, Path("data/store"))
+    folder = OUTPUTS / loaded.name if output is None else Path(output)
+    manifest = run_finetune(loaded, base_of(Path(config)), folder, Path("data/store"))
     write_report(folder, finetune=None)
     return manifest

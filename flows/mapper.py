@@ -7,11 +7,13 @@ only: a wrong document does not get better by asking twice.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from typing import Any, TypeVar
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect.tasks import Task
 
@@ -52,11 +54,17 @@ def work_on(group: Group) -> list[Any]:
 
 
 class PrefectMapper:
-    """Maps a stage over its units as Prefect tasks on a task runner."""
+    """Maps a stage over its units as Prefect tasks on a task runner.
 
-    def __init__(self, runner: TaskRunner[Any], num_workers: int) -> None:
+    `on_done` is told how many units each task held when it ends, from any thread.
+    """
+
+    def __init__(
+        self, runner: TaskRunner[Any], num_workers: int, on_done: Callable[[int], None]
+    ) -> None:
         self._runner = runner
         self._num_workers = num_workers
+        self._on_done = on_done
 
     def __call__(
         self, label: str, function: Callable[[T], R], items: Sequence[T], weights: Sequence[int]
@@ -68,11 +76,17 @@ class PrefectMapper:
             tags=["anchor", f"stage:{label}"],
             retries=3 if label in READING_STAGES else 0,
         )
-        pending = [
-            self._runner.submit(stage, {"group": Group(function, [items[i] for i in group])})
-            for group in groups
-        ]
+        pending = []
+        for group in groups:
+            work = Group(function, [items[i] for i in group])
+            future = self._runner.submit(stage, {"group": work})
+            future.add_done_callback(partial(self._count, len(group)))
+            pending.append(future)
         return ungroup(groups, [future.result() for future in pending], len(items))
+
+    def _count(self, num_items: int, future: PrefectFuture[Any]) -> None:
+        """Report the items of a task that has ended."""
+        self._on_done(num_items)
 
 
 def task_runner(config: RuntimeConfig, num_workers: int) -> AbstractContextManager[TaskRunner[Any]]:

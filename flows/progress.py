@@ -6,6 +6,7 @@ artifact of the flow run.
 
 import contextvars
 import logging
+import re
 import threading
 import time
 from types import TracebackType
@@ -66,7 +67,8 @@ class Progress:
     def __init__(self, name: str) -> None:
         self._num_stages = 0
         self._running: RunningStage | None = None
-        self._artifact = UUID(str(create_progress_artifact(progress=0.0, key=f"{name}-progress")))
+        key = artifact_key(name, "progress")
+        self._artifact = UUID(str(create_progress_artifact(progress=0.0, key=key)))
 
     def __enter__(self) -> Self:
         return self
@@ -112,6 +114,11 @@ class Progress:
 
     def _show(self, progress: float, description: str) -> None:
         update_progress_artifact(self._artifact, progress=progress, description=description)
+
+
+def artifact_key(name: str, subject: str) -> str:
+    """Return the key of a build's artifact: Prefect allows small letters, digits and dashes."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{name}-{subject}")
 
 
 def describe(stage: StageTime) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pipeline.audit.checks import VerifyResult
+from pipeline.mixture.target import Target
 from pipeline.plan import Plan, PlannedSource
-from schemas.finetune import FinetuneManifest
+from schemas.finetune import FinetuneManifest, Forgetting
 from schemas.manifest import Manifest
 from schemas.mixture import Mixture
 
@@ -53,13 +54,14 @@ def summarise_finetune(manifest: FinetuneManifest, folder: Path) -> str:
     rows = []
     for domain in domains:
         shown = [figures.get((domain, arm)) for arm in arms]
-        cells = ["" if f is None else f"{f.mean:+.3f} [{f.low:+.3f}, {f.high:+.3f}]" for f in shown]
-        rows.append((domain, *cells))
+        rows.append((domain, *(_rise(figure) for figure in shown)))
     return "\n".join(
         [
             "",
-            "Rise of held-out loss over the base in nats per token, with 95 % intervals",
-            f"over {len(manifest.config['seeds'])} seeds (above zero: forgotten):",
+            wrap(
+                "Rise of held-out loss over the base in nats per token (above zero: forgotten), "
+                + _spread(manifest)
+            ),
             "",
             *table(("domain", *arms), rows),
             "",
@@ -68,15 +70,31 @@ def summarise_finetune(manifest: FinetuneManifest, folder: Path) -> str:
     )
 
 
+def _rise(figure: Forgetting | None) -> str:
+    if figure is None:
+        return ""
+    if figure.low is None or figure.high is None:
+        return f"{figure.mean:+.3f}"
+    return f"{figure.mean:+.3f} [{figure.low:+.3f}, {figure.high:+.3f}]"
+
+
+def _spread(manifest: FinetuneManifest) -> str:
+    num_seeds = max(len(figure.per_seed) for figure in manifest.forgetting)
+    if num_seeds == 1:
+        return "from one seed, so without intervals:"
+    return f"with 95 % intervals over {num_seeds} seeds:"
+
+
 def show_plan(plan: Plan) -> str:
     """Return a recipe explained: its sources, its target, and what to expect of each domain."""
     sources = [_source_row(source) for source in plan.sources]
+    all_known = all(source.num_inputs is not None for source in plan.sources)
     domains = [
         (
             domain.name,
             f"{domain.target:.1%}",
             f"{domain.quota:,}",
-            f"{domain.expected_tokens:,}",
+            _count(domain.expected_tokens, is_known=all_known or domain.expected_tokens > 0),
         )
         for domain in plan.domains
     ]
@@ -87,9 +105,9 @@ def show_plan(plan: Plan) -> str:
             f"Recipe {plan.recipe.name}: {plan.recipe.sample.tokens:,} tokens "
             f"({plan.recipe.sample.tokenizer})",
             "",
-            *table(("source", "kind", "inputs", "MB", "tokens", "licence"), sources),
+            *table(("source", "kind", "inputs", "size", "tokens", "licence"), sources),
             "",
-            wrap(f"Target: {plan.target.mixture.title}. {plan.target.mixture.source}"),
+            wrap(f"Target: {_origin(plan.target.mixture)}"),
             wrap(plan.target.uncertainty),
             "",
             *table(("domain", "share", "quota", "expected supply"), domains),
@@ -103,11 +121,22 @@ def show_plan(plan: Plan) -> str:
     )
 
 
-def show_mixture(mixture: Mixture) -> str:
-    """Return a mixture's shares by domain, with where they come from."""
-    rows = [(domain, f"{share:.2%}") for domain, share in mixture.proportions().items()]
-    origin = wrap(f"{mixture.title}. {mixture.source} ({mixture.mark})")
-    return "\n".join([origin, "", *table(("domain", f"share of {mixture.unit}"), rows)])
+def show_mixture(target: Target) -> str:
+    """Return a mixture's shares by domain, where they come from, and how far to trust them."""
+    rows = [(domain, f"{share:.2%}") for domain, share in target.proportions.items()]
+    return "\n".join(
+        [
+            wrap(_origin(target.mixture)),
+            "",
+            *table(("domain", f"share of {target.mixture.unit}"), rows),
+            "",
+            *(wrap(text) for text in (target.uncertainty, target.mixture.note) if text),
+        ]
+    )
+
+
+def _origin(mixture: Mixture) -> str:
+    return mixture.title if mixture.mark == "given" else f"{mixture.title}. {mixture.source}."
 
 
 def show_checks(result: VerifyResult) -> str:
@@ -126,10 +155,21 @@ def _source_row(source: PlannedSource) -> tuple[str, ...]:
         source.name,
         source.kind,
         "?" if source.num_inputs is None else f"{source.num_inputs:,}",
-        "?" if source.num_bytes is None else f"{source.num_bytes / 1e6:,.1f}",
-        f"{tokens:,}" if tokens else "?",
+        "?" if source.num_bytes is None else _size(source.num_bytes),
+        _count(tokens, is_known=source.num_bytes is not None),
         textwrap.shorten(source.license, 24, placeholder="…"),
     )
+
+
+def _count(number: int, is_known: bool) -> str:
+    return f"{number:,}" if is_known else "?"
+
+
+def _size(num_bytes: int) -> str:
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if num_bytes >= scale:
+            return f"{num_bytes / scale:,.1f} {unit}"
+    return f"{num_bytes} B"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -17,7 +17,13 @@ from pipeline.annotate.heuristics import HeuristicsAnnotator
 from pipeline.annotate.language import LanguageAnnotator
 from pipeline.annotate.pii import PiiAnnotator
 from pipeline.annotate.tokens import make_tokens_annotator
-from pipeline.census import decide, drop_lowest_quality, take_census, undecided
+from pipeline.census import (
+    decide,
+    drop_lowest_quality,
+    refuse_nothing_left,
+    take_census,
+    undecided,
+)
 from pipeline.dedup.bands import make_bands_annotator
 from pipeline.dedup.stage import Deduplicated, deduplicate
 from pipeline.export.stage import ExportPlan, export_build, find_build
@@ -136,6 +142,7 @@ def decide_all(
 ) -> ExportPlan:
     """Decide about every document that is left, and return what to export."""
     census = drop_lowest_quality(take_census(shards, recipe), recipe.quality)
+    refuse_nothing_left(census)
     census, duplicates = drop_duplicates(census, shards, recipe, runtime)
     drawn = draw_sample(undecided(census), target.proportions, recipe.sample, recipe.seed)
     return ExportPlan(

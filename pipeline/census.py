@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.errors import InputError
 from pipeline.fingerprint import canonical_json
 from pipeline.shard import Shard, read_shard
 from schemas.recipe import Quality, Recipe
@@ -69,6 +70,21 @@ def _census_of(batch: pa.RecordBatch, shard: Shard, priority: int) -> pa.RecordB
 def undecided(census: pa.Table) -> pa.Table:
     """Return the rows about which nothing is decided yet."""
     return census.filter(pc.is_null(census["decision"]))
+
+
+def refuse_nothing_left(census: pa.Table) -> None:
+    """Raise InputError where every document is decided, so that nothing is left to sample."""
+    if undecided(census).num_rows:
+        return
+    reasons = census["reason"].drop_null().value_counts().to_pylist()
+    worst = sorted(reasons, key=lambda row: (-row["counts"], row["values"]))[:3]
+    named = ", ".join(f"{row['values']} ({row['counts']:,})" for row in worst)
+    raise InputError(
+        f"none of {census.num_rows:,} documents is left to sample; most often: {named}. "
+        "Loosen what drops them (cleaning, quality, decontamination), or add sources"
+        if census.num_rows
+        else "the sources hold no document; check their paths and the quarantine reasons"
+    )
 
 
 def decide(census: pa.Table, decisions: pa.Table, stage: str) -> pa.Table:

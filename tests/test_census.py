@@ -2,10 +2,19 @@
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.census import CENSUS, decide, drop_lowest_quality, lowest_quality, undecided
+from pipeline.census import (
+    CENSUS,
+    decide,
+    drop_lowest_quality,
+    lowest_quality,
+    refuse_nothing_left,
+    undecided,
+)
+from pipeline.errors import InputError
 from schemas.recipe import Examples, Quality
 
 DOMAINS = ("web", "code")
@@ -93,3 +102,13 @@ def test_dropping_the_lowest_quality_says_so() -> None:
         None,
     ]
     assert census["evidence"][0].as_py() == '{"quality":0.1}'
+
+
+def test_nothing_left_is_said_with_the_reasons() -> None:
+    census = census_of([None] * 3, [1] * 3)
+    refuse_nothing_left(census)
+    dropped = decide(census, decisions(["0000", "0001", "0002"], "dropped"), "filter")
+    with pytest.raises(InputError, match=r"none of 3 documents is left.*because \(3\)"):
+        refuse_nothing_left(dropped)
+    with pytest.raises(InputError, match="hold no document"):
+        refuse_nothing_left(census_of([], []))

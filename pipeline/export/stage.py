@@ -55,10 +55,9 @@ class ExportPlan:
 def export_build(plan: ExportPlan, output: Path, mapper: Mapper, scratch: Path) -> Manifest:
     """Write the output folder of a build and return its manifest.
 
-    `scratch` is a folder on a local disk; what is put there is removed again. Raises InputError
-    where nothing was kept, OutputError where `output` cannot be written or holds something else.
+    `scratch` is a folder on a local disk; what is put there is removed again. Raises OutputError
+    where `output` cannot be written or holds something else.
     """
-    _refuse_empty(plan.dispositions)
     scratch.mkdir(parents=True, exist_ok=True)
     with (
         replace_directory(output) as directory,
@@ -98,19 +97,6 @@ def find_build(output: Path, fingerprint: str) -> Manifest | None:
 def _is_there(output: Path, entry: FileEntry) -> bool:
     path = output / entry.path
     return path.is_file() and path.stat().st_size == entry.num_bytes
-
-
-def _refuse_empty(dispositions: pa.Table) -> None:
-    kept = pc.sum(pc.equal(dispositions["decision"], "kept")).as_py() or 0
-    if kept:
-        return
-    reasons = dispositions["reason"].drop_null().value_counts().to_pylist()
-    worst = sorted(reasons, key=lambda row: (-row["counts"], row["values"]))[:3]
-    named = ", ".join(f"{row['values']} ({row['counts']:,})" for row in worst)
-    raise InputError(
-        f"no document was kept of {dispositions.num_rows:,} read, so there is nothing to export"
-        + (f"; most often: {named}" if named else "; check the sources' paths")
-    )
 
 
 def _write_papers(plan: ExportPlan, files: Sequence[FileEntry], directory: Path) -> Manifest:

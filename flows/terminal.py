@@ -1,0 +1,95 @@
+"""The terminal's side of the command line: what is said, and how a command ends.
+
+Exit codes: 0 done; 1 ran and failed; 2 the input is wrong; 130 interrupted; 143 told to stop. An
+error is one readable message on standard error, never a traceback; `--debug` shows that too.
+"""
+
+import atexit
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+import typer
+
+from pipeline.errors import AnchorError
+
+DEBUG = "ANCHOR_DEBUG"
+INTERRUPTED = 130
+STOPPED = 128 + signal.SIGTERM
+GO_ON = "what was finished is stored, and the same command goes on from there"
+
+
+def say(text: str) -> None:
+    """Write text for the user to standard output."""
+    typer.echo(text)
+
+
+def set_debug(value: bool) -> None:
+    """Show tracebacks from here on, if `value` says so."""
+    if value:
+        os.environ[DEBUG] = "1"
+
+
+def log_to_terminal() -> None:
+    """Show the project's progress; leave Prefect's own reports of failures to --debug."""
+    if not os.environ.get(DEBUG):
+        os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger = logging.getLogger("anchor")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+
+
+def run(command: Callable[[], None]) -> None:
+    """Run a command, turn what it raises into a message, and end the process.
+
+    The process ends from the handler that runs after all others: what Prefect registers has then
+    stopped its servers and pools, and its threads still hold extension modules that would
+    complain about being torn down.
+    """
+    exit_codes: list[int] = []
+    atexit.register(lambda: _leave(exit_codes))
+    signal.signal(signal.SIGTERM, _stop)
+    exit_codes.append(_outcome(command))
+
+
+def _outcome(command: Callable[[], None]) -> int:
+    try:
+        command()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    except AnchorError as error:
+        return _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _fail(f"interrupted; {GO_ON}", INTERRUPTED)
+    except BrokenPipeError:
+        return 1  # whoever read our output has gone, and there is nobody to tell
+    except Exception as error:  # noqa: BLE001  (the last resort: a message, not a traceback)
+        return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
+    return 0
+
+
+def _fail(message: str, exit_code: int) -> int:
+    if os.environ.get(DEBUG):
+        traceback.print_exc()
+    typer.echo(f"error: {message}", err=True)
+    return exit_code
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(STOPPED)
+
+
+def _leave(exit_codes: list[int]) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            continue
+    os._exit(exit_codes[0] if exit_codes else 1)

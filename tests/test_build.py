@@ -1,0 +1,237 @@
+"""The whole build: accounting, determinism, reuse, recovery, and what it does with broken input."""
+
+import bz2
+import gzip
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import datasets
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.audit.verify import verify
+from pipeline.errors import InputError, OutputError, SourceLossError
+from pipeline.mapping import process_mapper, thread_mapper
+from schemas.manifest import Manifest
+from tests.support.building import content, is_finished, run, write_recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the recipe, a finished build in out/ and its store in store/."""
+    folder = tmp_path_factory.mktemp("build")
+    run(write_recipe(folder), folder / "out", folder / "store")
+    return folder
+
+
+@pytest.fixture
+def copy(made: Path, tmp_path: Path) -> Path:
+    """A copy of `made` to change."""
+    return Path(shutil.copytree(made, tmp_path / "copy"))
+
+
+def manifest_of(output: Path) -> Manifest:
+    return Manifest.model_validate_json((output / "manifest.json").read_text())
+
+
+def test_the_output_verifies_and_adds_up(made: Path) -> None:
+    result = verify(made / "out")
+    assert result.ok, [check for check in result.checks if not check.ok]
+    manifest = manifest_of(made / "out")
+    for source in manifest.sources:
+        fates = source.num_kept + source.num_held_out + source.num_dropped
+        assert source.num_read == fates + source.num_not_sampled + source.num_quarantined
+        assert source.dropped_by_reason["exact_duplicate"] > 5
+    assert manifest.total_variation < 0.01
+
+
+def test_shards_load_with_datasets_and_duckdb(made: Path, tmp_path: Path) -> None:
+    files = str(made / "out" / "shards" / "*.parquet")
+    manifest = manifest_of(made / "out")
+    loaded = datasets.load_dataset(
+        "parquet", data_files=files, split="train", cache_dir=str(tmp_path)
+    )
+    assert loaded.num_rows == manifest.num_rows > 20
+    total = duckdb.sql(f"SELECT sum(num_tokens) FROM '{files}'").fetchall()
+    assert total == [(manifest.num_tokens,)]
+    assert len(list((made / "out" / "shards").iterdir())) > 1
+
+
+def test_near_duplicates_of_held_out_documents_are_in_no_shard(made: Path) -> None:
+    rows = pq.read_table(made / "out" / "shards")["text"].to_pylist()
+    held = pq.read_table(made / "out" / "heldout")["text"].to_pylist()
+    assert len(held) >= 4
+    assert not set(held) & set(rows)
+
+
+@pytest.mark.parametrize("kind", ["threads", "processes"])
+def test_any_workers_give_the_same_bytes(made: Path, tmp_path: Path, kind: str) -> None:
+    mapper = thread_mapper(2) if kind == "threads" else process_mapper(2)
+    try:
+        run(made / "recipe.yaml", tmp_path / "out", tmp_path / "store", mapper)
+    finally:
+        mapper.close()
+    assert content(tmp_path / "out") == content(made / "out")
+
+
+def test_a_second_build_computes_nothing(copy: Path) -> None:
+    before = content(copy / "out")
+    _, stages = run(copy / "recipe.yaml", copy / "out", copy / "store")
+    mapped = [stage for stage in stages.values() if stage.num_items > 1]
+    assert all(stage.num_reused == stage.num_items == 6 for stage in mapped)
+    assert "export" not in stages
+    assert content(copy / "out") == before
+
+
+def test_a_changed_threshold_rescores_nothing(copy: Path) -> None:
+    overrides = ("cleaning.min_characters=400",)
+    _, stages = run(copy / "recipe.yaml", copy / "out", copy / "store", overrides=overrides)
+    computed = {
+        name for name, s in stages.items() if s.num_items > 1 and s.num_reused < s.num_items
+    }
+    assert computed == {"filter"}
+    reasons = manifest_of(copy / "out").sources[1].dropped_by_reason
+    assert reasons["too_short"] > 0
+
+
+def test_one_more_file_computes_that_file(copy: Path) -> None:
+    (copy / "pages" / "3.jsonl").write_text(json.dumps({"text": "A new page. " * 30}) + "\n")
+    _, stages = run(copy / "recipe.yaml", copy / "out", copy / "store")
+    normalized = stages["normalize"]
+    assert (normalized.num_items, normalized.num_reused) == (7, 6)
+    assert (stages["bands"].num_items, stages["bands"].num_reused) == (7, 6)
+
+
+def test_a_damaged_store_is_made_whole(copy: Path, made: Path) -> None:
+    for damaged in sorted((copy / "store").rglob("*.parquet"))[::3]:
+        damaged.unlink()
+    shutil.rmtree(copy / "out")
+    run(copy / "recipe.yaml", copy / "out", copy / "store")
+    assert content(copy / "out") == content(made / "out")
+
+
+def test_a_build_killed_at_any_moment_ends_with_the_same_bytes(made: Path, tmp_path: Path) -> None:
+    moments = random.Random(0)
+    output, store = tmp_path / "out", tmp_path / "store"
+    command = [sys.executable, "-m", "tests.support.building"]
+    arguments = [str(made / "recipe.yaml"), str(output), str(store)]
+    for _ in range(4):
+        process = subprocess.Popen([*command, *arguments], cwd=ROOT)
+        time.sleep(moments.uniform(1.5, 8))
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        assert not is_finished(output) or verify(output).ok
+    run(made / "recipe.yaml", output, store)
+    assert content(output) == content(made / "out")
+
+
+def broken_files(folder: Path) -> dict[str, str]:
+    """Write files that are broken, one each; return the reason that is expected of each."""
+    good = b'{"text": "' + b"A good line of text. " * 20 + b'"}\n'
+    packed = gzip.compress(good * 50)
+    contents = {
+        "malformed.jsonl": (good + b'{"text": \n' + good, "malformed_json"),
+        "utf8.jsonl": (good + b'{"text": "\xff\xfe"}\n', "bad_utf8"),
+        "nul.jsonl": (good + b'{"text": "a\\u0000b"}\n', "nul_byte"),
+        "cut.jsonl.gz": (packed[: len(packed) // 2], "truncated_archive"),
+        "cut.jsonl.bz2": (bz2.compress(good * 50)[:-20], "truncated_archive"),
+        "empty.jsonl": (b"", "empty_file"),
+        "huge.txt": (b"word " * 20_000_000, "too_large"),  # 100 MB
+        "what.bin": (b"\x00\x01", "unknown_format"),
+        "table.parquet": (b"PAR1 no", "corrupt_archive"),
+        "crawl.warc": (b"WARC/1.0\r\nWARC-Type: response\r\nContent-Length: 99\r\n\r\nx", ""),
+    }
+    folder.mkdir()
+    for name, (data, _) in contents.items():
+        (folder / name).write_bytes(data)
+    return {name: reason for name, (_, reason) in contents.items()}
+
+
+def test_broken_files_are_quarantined_and_counted(copy: Path) -> None:
+    expected = broken_files(copy / "broken")
+    source = "{name: broken, kind: files, paths: [broken], license: MIT, domain: web, "
+    recipe = copy / "recipe.yaml"
+    text = recipe.read_text()
+    recipe.write_text(text.replace("sources:", f"sources:\n- {source}max_lost_fraction: 1}}"))
+    run(recipe, copy / "out", copy / "store")
+    assert verify(copy / "out").ok
+    rows = pq.read_table(copy / "out" / "quarantine").to_pylist()
+    found = {row["unit"]: row["reason"] for row in rows}
+    assert set(found) == set(expected)
+    assert all(found[name] == reason for name, reason in expected.items() if reason)
+    assert all(row["error"] and row["file"] for row in rows)
+    counts = {s.name: s for s in manifest_of(copy / "out").sources}["broken"]
+    assert counts.num_quarantined == len(rows)
+
+    recipe.write_text(text.replace("sources:", f"sources:\n- {source}max_lost_fraction: 0.01}}"))
+    with pytest.raises(SourceLossError, match=r"source broken: \d+ of \d+ records \(\d+\.\d%\)"):
+        run(recipe, copy / "out", copy / "store")
+
+
+@pytest.mark.parametrize(
+    ("override", "error", "message"),
+    [
+        ("mixture={math: 1}", InputError, "math"),
+        ("mixture=llama-9", InputError, "llama-9"),
+        ("sources.pages.paths=[nowhere/*.jsonl]", InputError, "nowhere"),
+        ("decontamination.files=[absent.jsonl]", InputError, "absent"),
+        ("sample.tokenizer=absent.json", InputError, "absent.json"),
+        ("cleaning.min_characters=10000000", InputError, "too_short"),
+    ],
+)
+def test_input_that_gives_no_corpus_is_one_clear_error(
+    made: Path, tmp_path: Path, override: str, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        run(made / "recipe.yaml", tmp_path / "out", made / "store", overrides=(override,))
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_that_holds_something_else_is_left_alone(made: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious.txt").write_text("mine")
+    with pytest.raises(OutputError, match="holds files"):
+        run(made / "recipe.yaml", tmp_path, made / "store")
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+
+
+def test_planted_evaluation_items_are_dropped(copy: Path) -> None:
+    item = " ".join(f"question{i}" for i in range(20))
+    (copy / "exam.jsonl").write_text(json.dumps({"question": item}) + "\n")
+    pages = copy / "pages" / "0.jsonl"
+    page = json.loads(pages.read_text().splitlines()[3])["text"]
+    edited = f"{page} {item.upper().replace(' ', ',  ')}. {page[::-1]}"
+    with pages.open("a") as stream:
+        stream.write(json.dumps({"text": edited}) + "\n")
+    overrides = ("decontamination.files=[exam.jsonl]", "cleaning.rules=[]")
+    manifest, _ = run(copy / "recipe.yaml", copy / "out", copy / "store", overrides=overrides)
+    assert {s.name: s for s in manifest.sources}["pages"].dropped_by_reason["contaminated"] == 1
+
+
+def test_the_corpora_beside_the_project(corpora: Path, tmp_path: Path) -> None:
+    """Every format there, the broken files included, to LLaMA-1's mixture."""
+    assert corpora.is_dir()
+    recipe = ROOT / "data" / "recipes" / "corpora.yaml"
+    mapper = process_mapper(2)
+    try:
+        manifest, _ = run(recipe, tmp_path / "out", tmp_path / "store", mapper)
+    finally:
+        mapper.close()
+    result = verify(tmp_path / "out")
+    assert result.ok, [check for check in result.checks if not check.ok]
+    assert manifest.total_variation < 0.01
+    reasons = Counter(pq.read_table(tmp_path / "out" / "quarantine")["reason"].to_pylist())
+    assert reasons["malformed_json"] == 14
+    assert reasons["redirect"] == 100
+    short = {domain.name: domain.explanation for domain in manifest.domains}
+    assert "not in the target" in short["legal"]
