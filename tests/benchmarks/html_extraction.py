@@ -2,7 +2,8 @@
 
 Reads the article extraction benchmark (a WARC and its human annotations) and the Readability test
 pages (HTML and accepted main content) from the folder of corpora; prints one table for each.
-Run: `python tests/benchmarks/html_extraction.py CORPORA_FOLDER`.
+Run: `python -m tests.benchmarks.html_extraction CORPORA_FOLDER`. Peers that are not installed are
+named and left out: `pip install trafilatura readability-lxml justext` in a copy of the environment.
 
 Metric: that of the article extraction benchmark (scrapinghub, 2019). Text becomes a multiset of
 word 4-grams; precision and recall are averaged over pages, and F1 is of the two averages.
@@ -193,14 +194,12 @@ def print_table(title: str, pages: list[Page]) -> None:
         )
 
 
-def main() -> None:
+def main(corpora: Path) -> None:
     """Print both tables."""
-    if len(sys.argv) != 2:
-        sys.exit("usage: html_extraction.py CORPORA_FOLDER")
-    folder = Path(sys.argv[1]) / "web"
+    folder = corpora / "web"
     print_table("Article extraction benchmark", list(read_articles(folder)))
     print_table("Readability test pages", list(read_readability(folder)))
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]))

@@ -1,0 +1,19 @@
+"""Runs every benchmark: `make bench`. What needs the folder of corpora is left out without it."""
+
+# ruff: noqa: T201
+
+from tests.benchmarks import html_extraction, signatures
+from tests.conftest import CORPORA
+
+
+def main() -> None:
+    """Run one benchmark after the other."""
+    signatures.main()
+    if CORPORA.is_dir():
+        html_extraction.main(CORPORA)
+    else:
+        print("html_extraction: no corpora beside the project, left out")
+
+
+if __name__ == "__main__":
+    main()
