@@ -1,0 +1,113 @@
+"""The command line: exit codes, one readable message for each mistake, help that fits."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.building import run, write_recipe
+
+BIN = Path(sys.executable).parent
+COMMANDS = ("build", "plan", "estimate", "finetune", "report", "why", "verify", "deploy")
+
+
+def anchor(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(BIN / "anchor"), *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "80", "TERM": "dumb"},
+    )
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe with its input, and a finished build in out/."""
+    folder = tmp_path_factory.mktemp("cli")
+    run(write_recipe(folder), folder / "out", folder / "store")
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_a_terminal(command: str) -> None:
+    done = anchor(command, "--help")
+    assert done.returncode == 0
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_help_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, flows.cli\n"
+        "heavy = {'prefect', 'torch', 'pyarrow', 'duckdb', 'numba', 'plotly'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {heavy}' if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("words", "exit_code", "message"),
+    [
+        (["plan", "absent.yaml"], 2, "absent.yaml: no such file"),
+        (["plan", "recipe.yaml", "--set", "sample.tokns=5"], 2, "did you mean 'tokens'"),
+        (["plan", "recipe.yaml", "--set", "mixture={maths: 1}"], 2, "unknown domain 'maths'"),
+        (["plan", "recipe.yaml", "--set", "mixture={math: 1}"], 2, "nothing could be sampled"),
+        (["plan", "recipe.yaml", "--set", "mixture=lama-1"], 2, "did you mean 'llama-1'"),
+        (["build", "recipe.yaml", "--set", "sample.tokens=-1"], 2, "sample.tokens"),
+        (["build", "recipe.yaml", "--set", "sources.pages.paths=[no/*]"], 2, "no/*"),
+        (["verify", "code"], 2, "manifest.json"),
+        (["why", "out", "nonsense"], 2, "nonsense"),
+        (["finetune", "recipe.yaml"], 2, "recipe.yaml"),
+        (["report", "code"], 2, "manifest.json"),
+        (["estimate", "llama-9"], 2, "llama-1"),
+        (["nonsense"], 2, "nonsense"),
+    ],
+)
+def test_a_mistake_is_one_readable_message(
+    made: Path, words: list[str], exit_code: int, message: str
+) -> None:
+    done = anchor(*words, cwd=made)
+    assert done.returncode == exit_code
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_debug_shows_where(made: Path) -> None:
+    assert "Traceback" in anchor("plan", "absent.yaml", "--debug", cwd=made).stderr
+
+
+def test_verify_fails_on_a_changed_byte(made: Path, tmp_path: Path) -> None:
+    assert anchor("verify", made / "out").returncode == 0
+    run(made / "recipe.yaml", tmp_path / "out", made / "store")
+    shard = next((tmp_path / "out" / "shards").iterdir())
+    data = bytearray(shard.read_bytes())
+    data[100] ^= 1
+    shard.write_bytes(data)
+    done = anchor("verify", tmp_path / "out")
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout
+    assert shard.name in done.stdout
+
+
+@pytest.mark.parametrize("runner", ["serial", "threads", "processes"])
+def test_build_runs_ad_hoc_on_any_runner(made: Path, tmp_path: Path, runner: str) -> None:
+    output = tmp_path / "out"
+    settings = [f"runtime.runner={runner}", "runtime.workers=2", f"runtime.store={made / 'store'}"]
+    words = [word for setting in settings for word in ("--set", setting)]
+    done = anchor("build", "recipe.yaml", "--output", output, *words, cwd=made)
+    assert done.returncode == 0, done.stderr
+    assert str(output / "report.html") in done.stdout.replace("\n", "")
+    assert max(map(len, done.stdout.splitlines())) <= 80 + len(str(output))
+    for path in (made / "out" / "shards").iterdir():
+        assert (output / "shards" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_estimate_writes_a_mixture_that_a_recipe_can_name(made: Path, tmp_path: Path) -> None:
+    done = anchor("estimate", "pile", "--output", tmp_path / "mine.yaml")
+    assert done.returncode == 0
+    plan = anchor("plan", "recipe.yaml", "--set", f"mixture={tmp_path / 'mine.yaml'}", cwd=made)
+    assert plan.returncode == 0
+    assert "The Pile" in plan.stdout

@@ -1,0 +1,90 @@
+"""README stays true: its commands run, its map is complete, and every command is in its table."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.building import run, write_recipe
+from tests.support.small_finetune import make_finetune
+
+ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text()
+BIN = Path(sys.executable).parent
+MADE_BY_RUNS = {"store/", "builds/"}
+
+
+BLOCKS = re.findall(r"```(\w*)\n(.*?)```", README, re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    return [content for name, content in BLOCKS if name == language]
+
+
+COMMANDS = [
+    line.split("#")[0].split()
+    for block in blocks("sh")
+    for line in block.splitlines()
+    if line.startswith(".venv/bin/anchor")
+]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the project's, with a small build and fine-tune where the demo's would be."""
+    place = tmp_path_factory.mktemp("project")
+    for name in ("recipes", "mixtures"):
+        shutil.copytree(ROOT / "data" / name, place / "data" / name)
+    made = tmp_path_factory.mktemp("made")
+    run(write_recipe(made), place / "data" / "builds" / "demo", made / "store")
+    make_finetune(made).rename(place / "data" / "builds" / "demo-finetune")
+    return place
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_the_commands_run(command: list[str], place: Path) -> None:
+    done = subprocess.run(
+        [str(BIN / "anchor"), *command[1:]], cwd=place, check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("code", blocks("python"))
+def test_the_examples_run(code: str, place: Path, tmp_path: Path) -> None:
+    cached = {"HF_DATASETS_CACHE": str(tmp_path), "HF_HUB_OFFLINE": "1", "PATH": ""}
+    subprocess.run([sys.executable, "-c", code], cwd=place, check=True, env=cached)
+
+
+def test_the_example_recipe_is_valid(tmp_path: Path) -> None:
+    from pipeline.config import load_config
+    from schemas.recipe import Recipe
+
+    (tmp_path / "recipe.yaml").write_text(blocks("yaml")[0])
+    assert load_config(tmp_path / "recipe.yaml", Recipe).mixture == "llama-1"
+
+
+def test_every_command_is_in_the_table() -> None:
+    source = (ROOT / "flows" / "cli.py").read_text()
+    commands = re.findall(r"@app\.command\(\)\ndef (\w+)\(", source)
+    assert len(commands) == 8
+    assert [name for name in commands if f"| `anchor {name} " not in README] == []
+
+
+def test_the_map_holds_every_folder() -> None:
+    (tree,) = [block for block in blocks("") if block.startswith("schemas/")]
+    names = [line.split()[0] for line in tree.splitlines() if line.strip()]
+    missing = [
+        path.name
+        for folder in (ROOT, ROOT / "pipeline")
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith((".", "_")) and "egg-info" not in path.name
+        if f"{path.name}/" not in names
+    ]
+    assert missing == []
+    known = {
+        path.name for path in (ROOT, ROOT / "pipeline", ROOT / "data") for path in path.iterdir()
+    }
+    assert [n for n in names if n.rstrip("/") not in known and n not in MADE_BY_RUNS] == []
