@@ -1,25 +1,26 @@
 """The build flow: a recipe in, a finished anchor corpus out.
 
-Run by `anchor build`, from Python, or by a deployment; the work itself is in `pipeline.build`.
+Run by `anchor build`, from Python, or by a deployment; the work itself is in `pipeline.build`. It
+is imported only where it is called: a server that lists or schedules the flow needs none of it.
 """
 
-import os
 import platform
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.check import OUTPUTS, base_of
-from flows.mapper import PrefectMapper, task_runner
+from flows.mapper import PrefectMapper
 from flows.progress import Progress, artifact_key, logger
-from pipeline.build import build
+from flows.workers import count_workers, workers
 from pipeline.config import load_config
 from pipeline.output import RUN_FILE, write_run_record
-from pipeline.report.page import write_report
 from pipeline.runtime import Runtime
 from pipeline.store import Store
 from schemas.manifest import Manifest, RunRecord, StageTime
@@ -38,6 +39,8 @@ def build_flow(
         overrides: Keys of the recipe to replace, as in `sample.tokens=1000000`.
 
     """
+    from pipeline.report.page import write_report
+
     loaded = load_config(Path(recipe), Recipe, overrides or [])
     folder = OUTPUTS / loaded.name if output is None else Path(output)
     started = datetime.now(UTC)
@@ -53,23 +56,18 @@ def build_flow(
 def _run(
     recipe: Recipe, base: Path, folder: Path, progress: Progress
 ) -> tuple[Manifest, Sequence[StageTime]]:
-    num_workers = count_workers(recipe)
-    with task_runner(recipe.runtime, num_workers) as runner:
+    from pipeline.build import build
+
+    num_workers = count_workers(recipe.runtime)
+    with ThreadPoolTaskRunner[Any](num_workers) as runner, workers(recipe.runtime) as apply:
         runtime = Runtime(
             store=Store(Path(recipe.runtime.store or "data/store")),
-            mapper=PrefectMapper(runner, num_workers, progress.items_done),
+            mapper=PrefectMapper(runner, apply, num_workers, progress.items_done),
             clock=time.monotonic,
             on_stage=progress.stage_done,
             on_begin=progress.stage_begun,
         )
         return build(recipe, base, folder, runtime), runtime.stages
-
-
-def count_workers(recipe: Recipe) -> int:
-    """Return how many units are worked on at once: one a core where the recipe does not say."""
-    if recipe.runtime.runner == "serial":
-        return 1
-    return recipe.runtime.workers or os.cpu_count() or 1
 
 
 def _record(recipe: Recipe, folder: Path, started: datetime, stages: Sequence[StageTime]) -> None:
@@ -81,7 +79,7 @@ def _record(recipe: Recipe, folder: Path, started: datetime, stages: Sequence[St
         record = RunRecord(
             started=started.isoformat(timespec="seconds"),
             seconds=round(sum(stage.seconds for stage in stages), 3),
-            workers=count_workers(recipe),
+            workers=count_workers(recipe.runtime),
             runner=recipe.runtime.runner,
             python=platform.python_version(),
             stages=tuple(stages),

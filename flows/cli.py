@@ -69,8 +69,10 @@ def build(
     say(f"Building {recipe}")
     terminal.log_to_terminal()
     from flows.build import build_flow
+    from flows.server import start_server
     from flows.summary import summarise_build
 
+    start_server()
     say(summarise_build(build_flow(str(recipe), str(folder), overrides), folder))
 
 
@@ -119,8 +121,10 @@ def finetune(
     say(f"Fine-tuning {config}")
     terminal.log_to_terminal()
     from flows.finetune import finetune_flow
+    from flows.server import start_server
     from flows.summary import summarise_finetune
 
+    start_server()
     say(summarise_finetune(finetune_flow(str(config), str(folder), overrides), folder))
 
 
@@ -189,7 +193,9 @@ def deploy(
 
     check_recipe(recipe, overrides or ())
     from flows.deployments import deploy_build
+    from flows.server import require_server
 
+    require_server()
     deploy_build(recipe, name, cron, work_pool, output, overrides or ())
 
 

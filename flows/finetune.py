@@ -11,7 +11,6 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.check import OUTPUTS, base_of
 from pipeline.config import load_config
-from pipeline.report.page import write_report
 from pipeline.store import Store
 from schemas.finetune import FinetuneConfig, FinetuneManifest
 
@@ -38,6 +37,8 @@ def finetune_flow(
         overrides: Keys of the file to replace, as in `steps=100`.
 
     """
+    from pipeline.report.page import write_report
+
     loaded = load_config(Path(config), FinetuneConfig, overrides or [])
     folder = OUTPUTS / loaded.name if output is None else Path(output)
     manifest = run_finetune(loaded, base_of(Path(config)), folder, Path("data/store"))

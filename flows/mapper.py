@@ -3,10 +3,15 @@
 Tasks of seconds to minutes, a few for each worker and stage, never one a document. Prefect's
 caching is off: identity is the store's. Retries are for reading input only, and for I/O errors
 only: a wrong document does not get better by asking twice.
+
+A task bears its stage's name and no tags: Prefect asks the server for a concurrency slot for every
+tag before a task begins, and on SQLite many of these requests collide and wait for two seconds.
+
+Tasks run in threads, and each hands its group to a worker; so worker processes know no Prefect
+and need no server.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,32 +19,33 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
-from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 from prefect.tasks import Task
 
-from pipeline.mapping import apply_group, balanced_groups, ungroup
-from schemas.recipe import Runtime as RuntimeConfig
+from flows.workers import Apply
+from pipeline.mapping import balanced_groups, ungroup
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 GROUPS_PER_WORKER = 4
+MAX_GROUPS = 24  # so that the stages of a build make about 200 tasks at most
 READING_STAGES = {"normalize"}
 """The stages that read what lies outside the store."""
 
 
 class Group:
-    """A function and the items of one task; opaque to Prefect, which would walk into a list."""
+    """The items of one task; opaque to Prefect, which would walk into a list."""
 
-    def __init__(self, function: Callable[[Any], Any], items: Sequence[Any]) -> None:
+    def __init__(self, function: Callable[[Any], Any], items: Sequence[Any], apply: Apply) -> None:
         self.function = function
         self.items = items
+        self.apply = apply
 
 
 def is_io_error(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     """Tell whether a task failed in reading or writing, so that trying again may help."""
-    error = state.result(raise_on_failure=False)
-    return isinstance(error, OSError)
+    return isinstance(state.result(raise_on_failure=False), OSError)
 
 
 @task(
@@ -50,7 +56,7 @@ def is_io_error(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
 )
 def work_on(group: Group) -> list[Any]:
     """Apply a stage's function to a group of units."""
-    return apply_group(group.function, group.items)
+    return group.apply(group.function, group.items)
 
 
 class PrefectMapper:
@@ -60,25 +66,29 @@ class PrefectMapper:
     """
 
     def __init__(
-        self, runner: TaskRunner[Any], num_workers: int, on_done: Callable[[int], None]
+        self,
+        runner: TaskRunner[Any],
+        apply: Apply,
+        num_workers: int,
+        on_done: Callable[[int], None],
     ) -> None:
         self._runner = runner
+        self._apply = apply
         self._num_workers = num_workers
         self._on_done = on_done
 
     def __call__(
         self, label: str, function: Callable[[T], R], items: Sequence[T], weights: Sequence[int]
     ) -> list[R]:
-        groups = balanced_groups(weights, self._num_workers * GROUPS_PER_WORKER)
+        groups = balanced_groups(weights, max_groups(self._num_workers))
         stage = work_on.with_options(
             name=label,
             task_run_name=label,
-            tags=["anchor", f"stage:{label}"],
             retries=3 if label in READING_STAGES else 0,
         )
         pending = []
         for group in groups:
-            work = Group(function, [items[i] for i in group])
+            work = Group(function, [items[i] for i in group], self._apply)
             future = self._runner.submit(stage, {"group": work})
             future.add_done_callback(partial(self._count, len(group)))
             pending.append(future)
@@ -89,8 +99,6 @@ class PrefectMapper:
         self._on_done(num_items)
 
 
-def task_runner(config: RuntimeConfig, num_workers: int) -> AbstractContextManager[TaskRunner[Any]]:
-    """Return the task runner that a recipe's runtime asks for, not yet started."""
-    if config.runner == "processes":
-        return ProcessPoolTaskRunner(max_workers=num_workers)
-    return ThreadPoolTaskRunner(max_workers=1 if config.runner == "serial" else num_workers)
+def max_groups(num_workers: int) -> int:
+    """Return into how many tasks a stage may be cut."""
+    return max(num_workers, min(GROUPS_PER_WORKER * num_workers, MAX_GROUPS))

@@ -18,9 +18,7 @@ import typer
 from pipeline.errors import AnchorError
 
 DEBUG = "ANCHOR_DEBUG"
-INTERRUPTED = 130
-STOPPED = 128 + signal.SIGTERM
-GO_ON = "what was finished is stored, and the same command goes on from there"
+STOPPING = "stopping; what is finished is stored, and the same command goes on from there"
 
 
 def say(text: str) -> None:
@@ -55,8 +53,24 @@ def run(command: Callable[[], None]) -> None:
     """
     exit_codes: list[int] = []
     atexit.register(lambda: _leave(exit_codes))
-    signal.signal(signal.SIGTERM, _stop)
-    exit_codes.append(_outcome(command))
+    signals = _watch_signals()
+    outcome = _outcome(command)
+    exit_codes.append(128 + signals[0] if signals and outcome else outcome)
+
+
+def _watch_signals() -> list[int]:
+    """Return a list that fills with the signals that asked this process to stop."""
+    received: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        if not received:
+            typer.echo(STOPPING, err=True)
+        received.append(number)
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    return received
 
 
 def _outcome(command: Callable[[], None]) -> int:
@@ -66,10 +80,6 @@ def _outcome(command: Callable[[], None]) -> int:
         return stop.code if isinstance(stop.code, int) else int(stop.code is not None)
     except AnchorError as error:
         return _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _fail(f"interrupted; {GO_ON}", INTERRUPTED)
-    except BrokenPipeError:
-        return 1  # whoever read our output has gone, and there is nobody to tell
     except Exception as error:  # noqa: BLE001  (the last resort: a message, not a traceback)
         return _fail(f"unexpected {type(error).__name__}: {error}; --debug shows where", 1)
     return 0
@@ -80,10 +90,6 @@ def _fail(message: str, exit_code: int) -> int:
         traceback.print_exc()
     typer.echo(f"error: {message}", err=True)
     return exit_code
-
-
-def _stop(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(STOPPED)
 
 
 def _leave(exit_codes: list[int]) -> None:

@@ -40,7 +40,7 @@ from pipeline.shard import Shard, Unit
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe
 
-BUILD_VERSION = 1  # raise it when the same stage results lead to other shards
+BUILD_VERSION = 2  # raise it when the same stage results lead to other shards
 
 
 def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifest:
@@ -58,7 +58,7 @@ def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifes
         shards = annotate(shards, annotator, runtime)
     shards, figures = classify(shards, recipe, base, runtime)
     shards = filter_documents(shards, recipe, runtime)
-    identity = build_fingerprint(shards, recipe)
+    identity = build_fingerprint(shards, recipe, target)
     if finished := find_build(output, identity):
         return finished
     plan = decide_all(shards, recipe, target, figures, identity, runtime)
@@ -126,10 +126,14 @@ def filter_documents(shards: Sequence[Shard], recipe: Recipe, runtime: Runtime) 
     )
 
 
-def build_fingerprint(shards: Sequence[Shard], recipe: Recipe) -> str:
-    """Return the identity of the build: its recipe and everything known of its documents."""
+def build_fingerprint(shards: Sequence[Shard], recipe: Recipe, target: Target) -> str:
+    """Return the identity of the build: recipe, target, and everything known of its documents.
+
+    The recipe gives the name of a mixture, or its path; what is in it is the target's.
+    """
     known = [(shard.fingerprint, shard.attribute_fingerprints) for shard in shards]
-    return fingerprint("build", BUILD_VERSION, recipe.model_dump(exclude={"runtime"}), known)
+    asked = recipe.model_dump(exclude={"runtime"})
+    return fingerprint("build", BUILD_VERSION, asked, target.mixture, known)
 
 
 def decide_all(
@@ -166,7 +170,7 @@ def drop_duplicates(
         return census, {}
     found: Deduplicated = runtime.run_once(
         "dedup",
-        lambda store: deduplicate(undecided(census), shards, recipe.dedup, store),
+        lambda store: deduplicate(census, shards, recipe.dedup, store),
         sum(shard.num_text_bytes for shard in shards),
     )
     return decide(census, found.decisions, "dedup"), found.figures

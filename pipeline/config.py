@@ -1,11 +1,13 @@
 """Configuration from YAML, with errors that name file, line and key.
 
-Reads recipes, mixtures and fine-tune files. YAML is read by the safe loader only; a key given
-twice is an error. Overrides (`--set sample.tokens=1e6`) are applied before validation.
+Reads recipes, mixtures and fine-tune files. YAML is read by a safe loader only, in which `1e6` is a
+number, as in YAML 1.2; a key given twice is an error. Overrides (`--set
+sample.tokens=1e6`) are applied before validation.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +21,17 @@ M = TypeVar("M", bound=BaseModel)
 Location = tuple[int | str, ...]
 
 
+class _Loader(yaml.SafeLoader):
+    """The safe loader, which would take `1e6` for a string."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9][0-9_]*[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
 def load_config(path: Path, model: type[M], overrides: Sequence[str] = ()) -> M:
     """Read and validate a YAML file; `overrides` are `dotted.key=value` with YAML values.
 
@@ -26,9 +39,9 @@ def load_config(path: Path, model: type[M], overrides: Sequence[str] = ()) -> M:
     """
     text = _read_text(path)
     try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        tree = yaml.compose(text, Loader=_Loader)
+        data = _load(text)
+    except YAML_ERRORS as error:
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     if tree is None or not isinstance(data, dict):
         raise ConfigError(f"{path}: expected keys and values at the top, found none")
@@ -41,6 +54,14 @@ def load_config(path: Path, model: type[M], overrides: Sequence[str] = ()) -> M:
         raise ConfigError(_explain(path, tree, data, error, model)) from error
 
 
+# A date that does not exist is a ValueError; brackets without end exceed Python's recursion limit.
+YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
+
+
+def _load(text: str) -> Any:
+    return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader)
+
+
 def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
@@ -48,22 +69,37 @@ def _read_text(path: Path) -> str:
         raise ConfigError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise ConfigError(f"{path}: is a folder; give a YAML file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: not UTF-8 (byte {error.start})") from None
 
 
-def _refuse_duplicate_keys(path: Path, node: yaml.Node) -> None:
-    if isinstance(node, yaml.MappingNode):
+def _refuse_duplicate_keys(path: Path, tree: yaml.Node) -> None:
+    for node in _nodes(tree):
+        if not isinstance(node, yaml.MappingNode):
+            continue
         seen: set[str] = set()
-        for key, value in node.value:
+        for key, _ in node.value:
             if key.value in seen:
                 line = key.start_mark.line + 1
                 raise ConfigError(f"{path}:{line}: key {key.value!r} is given twice; keep one")
             seen.add(key.value)
-            _refuse_duplicate_keys(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for item in node.value:
-            _refuse_duplicate_keys(path, item)
+
+
+def _nodes(tree: yaml.Node) -> Iterator[yaml.Node]:
+    """Yield each node once, however often aliases name it, and even inside itself."""
+    pending, known = [tree], {id(tree)}
+    while pending:
+        node = pending.pop()
+        yield node
+        inner: list[yaml.Node] = []
+        if isinstance(node, yaml.MappingNode):
+            inner = [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            inner = node.value
+        pending += [child for child in inner if id(child) not in known]
+        known.update(map(id, inner))
 
 
 def _apply_override(data: dict[str, Any], override: str) -> None:
@@ -71,8 +107,8 @@ def _apply_override(data: dict[str, Any], override: str) -> None:
     if not separator or not key:
         raise ConfigError(f"--set {override}: expected key=value, as in sample.tokens=1000000")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
+        value = _load(text)
+    except YAML_ERRORS:
         raise ConfigError(f"--set {override}: the value is not valid YAML") from None
     *parents, last = key.split(".")
     target: Any = data
@@ -105,21 +141,22 @@ def _list_index(target: list[Any], step: str, override: str) -> int:
 def _explain(
     path: Path, tree: yaml.Node, data: Any, error: ValidationError, model: type[BaseModel]
 ) -> str:
-    details = _first_causes(error.errors())
+    details = _first_causes(data, error.errors())
     lines = [_explain_one(path, tree, data, detail, model) for detail in details]
     return "\n".join(dict.fromkeys(lines))
 
 
-def _first_causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Leave out the complaint that a list is too short when its items are what is wrong."""
+def _first_causes(data: Any, details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Leave out what is said of a whole when a part of it is what is wrong.
+
+    That a list is too short; that what has keys could have been a string instead.
+    """
+    places = [_real_location(data, detail["loc"], keep_last=False) for detail in details]
     return [
         detail
-        for detail in details
-        if detail["type"] != "too_short"
-        or not any(
-            other is not detail and other["loc"][: len(detail["loc"])] == detail["loc"]
-            for other in details
-        )
+        for detail, place in zip(details, places, strict=True)
+        if detail["type"] not in ("too_short", "string_type")
+        or not any(other[: len(place)] == place != other for other in places)
     ]
 
 

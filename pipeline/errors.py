@@ -6,6 +6,7 @@ AnchorError
 │   └── OutputError       a path that cannot be written, or holds something else
 ├── SourceLossError       exit 1: a source lost more of its records than the recipe allows
 ├── IntegrityError        exit 1: a digest, count or invariant does not hold
+├── WorkerLostError       exit 1: a worker process died in the middle of its work
 └── TrainingError         exit 1: a run that cannot go on (loss is NaN, memory is full)
 """
 
@@ -36,6 +37,10 @@ class SourceLossError(AnchorError):
 
 class IntegrityError(AnchorError):
     """Stored data does not match its digests, counts or invariants."""
+
+
+class WorkerLostError(AnchorError):
+    """A worker process died, so the results of its units are missing."""
 
 
 class TrainingError(AnchorError):

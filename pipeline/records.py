@@ -6,6 +6,7 @@ a text file is a list of paragraphs. (Sources of documents are read by `pipeline
 quarantines; here the user has named one file and wants all of it.)
 """
 
+import codecs
 import io
 import json
 import re
@@ -17,9 +18,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.compression import ArchiveError, read_chunks, strip_compression, wrap_chunks
 from pipeline.errors import ConfigError, InputError
 
-COMPRESSION = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2"}
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 TEXT_SUFFIXES = (".txt", ".text", ".md")
 PARQUET_ROWS = 1_000
@@ -65,7 +66,7 @@ def read_records(path: Path, *, skip_malformed: bool = False) -> Iterator[Any]:
             yield from ({"text": paragraph} for paragraph in _read_paragraphs(path))
         else:
             yield from _read_json(path, skip_malformed)
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ArchiveError, pa.ArrowException) as error:
         raise InputError(f"{path}: cannot be read: {error}; give a whole, valid file") from error
 
 
@@ -75,10 +76,7 @@ def clean_text(text: str) -> str:
 
 
 def _kind(path: Path) -> str:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    while suffixes and suffixes[-1] in COMPRESSION:
-        suffixes.pop()
-    suffix = suffixes[-1] if suffixes else ""
+    suffix = PurePath(strip_compression(path.name.lower())).suffix
     if suffix in JSON_SUFFIXES:
         return "json"
     if suffix in TEXT_SUFFIXES:
@@ -90,8 +88,7 @@ def _kind(path: Path) -> str:
 
 
 def _open(path: Path) -> io.BufferedReader:
-    compression = COMPRESSION.get(path.suffix.lower())
-    return io.BufferedReader(pa.input_stream(str(path), compression=compression))
+    return wrap_chunks(read_chunks(path, path.name))
 
 
 def _read_parquet(path: Path) -> Iterator[Any]:
@@ -109,7 +106,7 @@ def _read_paragraphs(path: Path) -> list[str]:
 def _read_json(path: Path, skip_malformed: bool) -> Iterator[Any]:
     """Yield the values of a file's lines, or the members of the one array it may hold."""
     with _open(path) as stream:
-        if stream.peek(1)[:1] == b"[" and (array := _parse_array(stream)) is not None:
+        if _begins_array(stream.peek(1)) and (array := _parse_array(stream)) is not None:
             yield from array
             return
     with _open(path) as stream:
@@ -123,6 +120,10 @@ def _read_json(path: Path, skip_malformed: bool) -> Iterator[Any]:
                     raise InputError(f"{path}:{number}: not valid JSON: {error}") from error
                 continue
             yield record
+
+
+def _begins_array(head: bytes) -> bool:
+    return head.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"[")
 
 
 def _parse_array(stream: io.BufferedReader) -> list[Any] | None:

@@ -54,10 +54,10 @@ class Store:
         """Return the entry, or None where there is none or a file of it is missing or cut."""
         path = self._path(stage, fingerprint)
         try:
-            written = json.loads((path / ENTRY_FILE).read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            written = json.loads((path / ENTRY_FILE).read_text(encoding="utf-8"))
+            entry = Entry(path, dict(written["files"]), dict(written["info"]))
+        except (FileNotFoundError, NotADirectoryError, ValueError, TypeError, KeyError):
             return None
-        entry = Entry(path, written["files"], written["info"])
         return entry if _is_whole(entry) else None
 
     def obtain(
@@ -113,7 +113,7 @@ def _is_whole(entry: Entry) -> bool:
 
 
 def _write_durably(path: Path, text: str) -> None:
-    with path.open("w") as stream:
+    with path.open("w", encoding="utf-8") as stream:
         stream.write(text)
         stream.flush()
         os.fsync(stream.fileno())

@@ -5,6 +5,8 @@ DOCUMENT is what normalising writes; ANCHOR is a row of the exported shards.
 
 import pyarrow as pa
 
+CONTENT_DIGITS = 24  # an id begins with this many digits of its text's sha256
+
 DOCUMENT = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),

@@ -13,6 +13,8 @@ from schemas.recipe import Frozen, Name
 PositiveInt = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
 
+MIN_HELDOUT_DOCUMENTS = 10
+
 
 class FreshDecoder(Frozen):
     """A small Llama-shaped decoder, pre-trained briefly on one half of the build's shards."""
@@ -133,6 +135,15 @@ class TrainingPoint(Frozen):
     tokens_per_second: float
 
 
+class HeldoutFacts(Frozen):
+    """What the loss of one domain was measured on."""
+
+    num_documents: int
+    """Of the build, held out in this domain."""
+    num_tokens: int
+    """Loss-bearing ones, in the sequences that were chosen."""
+
+
 class ArmFacts(Frozen):
     """What an arm did, counted from its batches. Tokens are loss-bearing, summed over seeds."""
 
@@ -159,8 +170,19 @@ class FinetuneManifest(Frozen):
     task: dict[str, Any] = {}
     """Examples for training and held out, their tokens, and records skipped by reason."""
     versions: dict[str, str]
+    heldout: dict[str, HeldoutFacts] = {}
+    """By domain."""
     arms: tuple[ArmFacts, ...]
     evaluations: tuple[Evaluation, ...]
     forgetting: tuple[Forgetting, ...]
     training: tuple[TrainingPoint, ...]
     files: tuple[FileEntry, ...]
+
+    @property
+    def thinly_measured(self) -> dict[str, int]:
+        """Domains of so few held-out documents that their figures speak of these alone."""
+        return {
+            domain: facts.num_documents
+            for domain, facts in self.heldout.items()
+            if facts.num_documents < MIN_HELDOUT_DOCUMENTS
+        }

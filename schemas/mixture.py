@@ -18,7 +18,7 @@ class Component(Frozen):
 
     name: str
     """The publication's own word for it."""
-    proportion: Annotated[float, Field(ge=0)]
+    proportion: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """Its share, in the file's scale: any positive scale, they are normalised."""
     domain: Domain
     """The domain of ours that it falls under."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from schemas.domain import Domain, DomainOrAuto
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+Epochs = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$", max_length=80)]
 Format = Literal[
     "auto", "jsonl", "parquet", "csv", "text", "html", "tex", "warc", "mediawiki", "stackexchange"
@@ -227,9 +228,9 @@ class Sample(Frozen):
     """The budget of the anchor corpus."""
     tokenizer: str = "bytes/4"
     """`bytes/4`: UTF-8 bytes divided by four; or the path of a tokenizer.json."""
-    max_epochs: Annotated[float, Field(ge=1)] = 1.0
+    max_epochs: Epochs = 1.0
     """How often a document may be repeated to fill its domain's quota."""
-    max_epochs_by_domain: dict[Domain, Annotated[float, Field(ge=1)]] = {}
+    max_epochs_by_domain: dict[Domain, Epochs] = {}
     on_shortfall: Literal["redistribute", "shrink"] = "redistribute"
     """A domain short of its quota: fill the budget from the others in proportion, or shrink the
     budget until the proportions hold."""
@@ -267,7 +268,7 @@ class Recipe(Frozen):
     quality: Quality | None = None
     domain_classifier: DomainClassifier = DomainClassifier()
     decontamination: Decontamination = Decontamination()
-    mixture: str | dict[Domain, Annotated[float, Field(ge=0)]]
+    mixture: str | dict[Domain, Annotated[float, Field(ge=0, allow_inf_nan=False)]]
     """The target: a name in data/mixtures, a path of a mixture file, or domain: weight."""
     sample: Sample
     output: Output = Output()

@@ -40,6 +40,7 @@ def test_lines_arrays_and_blank_lines(tmp_path: Path) -> None:
         ('[\n{"a": 1},\n{"a": 2}\n]\n', [{"a": 1}, {"a": 2}]),
         ("[1]\n[2]\n", [[1], [2]]),
         ('\ufeff{"a": 1}\n', [{"a": 1}]),
+        ('\ufeff\n[\n{"a": 1},\n{"a": 2}]', [{"a": 1}, {"a": 2}]),
         ("", []),
     ):
         path.write_text(content, encoding="utf-8")
@@ -68,6 +69,9 @@ def test_unknown_kinds_and_damage(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl.gz").write_bytes(b"plain text")
     with pytest.raises(InputError, match=r"a\.jsonl\.gz: cannot be read"):
         list(read_records(tmp_path / "a.jsonl.gz"))
+    (tmp_path / "cut.jsonl.gz").write_bytes(gzip.compress(b"1\n" * 9000)[:-9])
+    with pytest.raises(InputError, match=r"cut\.jsonl\.gz: cannot be read"):
+        list(read_records(tmp_path / "cut.jsonl.gz"))
     with pytest.raises(InputError, match=r"absent\.jsonl: cannot be read"):
         list(read_records(tmp_path / "absent.jsonl"))
 

@@ -42,7 +42,7 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert list((tmp_path / ".partial").iterdir()) == []
 
 
-@pytest.mark.parametrize("damage", ["remove", "cut", "entry"])
+@pytest.mark.parametrize("damage", ["remove", "cut", "entry", "zeros", "other"])
 def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str) -> None:
     store = Store(tmp_path)
     entry = store.obtain("stage", FINGERPRINT, write_two_files)
@@ -51,7 +51,8 @@ def test_a_damaged_entry_is_made_again(tmp_path: Path, damage: str) -> None:
     elif damage == "cut":
         entry.file("two.txt").write_text("t")
     else:
-        entry.file("entry.json").write_text('{"files"')
+        left = {"entry": b'{"files"', "zeros": bytes(9) + b"\xff", "other": b"[1]"}
+        entry.file("entry.json").write_bytes(left[damage])
     assert store.find("stage", FINGERPRINT) is None
     assert store.obtain("stage", FINGERPRINT, write_two_files).file("one.txt").read_text() == "one"
 

@@ -90,7 +90,8 @@ def _fixed_part(pattern: str) -> Path:
 def _files_below(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(place, name) for name in files if not name.startswith("."))
+        paths = (Path(place, name) for name in files if not name.startswith("."))
+        yield from (path for path in paths if path.is_file())  # no pipe, no dangling link
 
 
 def _name_apart(files: list[_Found]) -> dict[str, _Found]:

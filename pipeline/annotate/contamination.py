@@ -20,7 +20,7 @@ from pipeline.records import expand_paths
 from schemas.attributes import CONTAMINATION
 from schemas.recipe import Decontamination
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from pipeline.kernels.contamination import PART, SEPARATOR, WHOLE, Alphabet
 
-NUM_CODE_POINTS = 0x20000  # what lies above is rare ideographs, for the most part
+NUM_CODE_POINTS = 0x30000  # what lies above has one form only
+RARE_IDEOGRAPHS = 0x20000  # and all that lies above, for the most part
 IDEOGRAPHS = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xF900, 0xFB00))
 
 Bytes = NDArray[np.uint8]
@@ -53,7 +54,7 @@ def _folded(character: str) -> str:
 
 def _kind(folded: str) -> int:
     code = ord(folded)
-    if code >= NUM_CODE_POINTS or any(low <= code < high for low, high in IDEOGRAPHS):
+    if code >= RARE_IDEOGRAPHS or any(low <= code < high for low, high in IDEOGRAPHS):
         return WHOLE
     is_mark = unicodedata.category(folded).startswith("M")  # part of a word in Indic scripts
     return PART if folded.isalnum() or folded == "_" or is_mark else SEPARATOR

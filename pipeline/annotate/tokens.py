@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.fingerprint import file_sha256
-from pipeline.masking import mask
+from pipeline.pii.masking import mask
 from pipeline.tokens import BYTES_RULE, count_tokens, load_tokenizer
 from schemas.attributes import TOKENS
 

@@ -11,6 +11,7 @@ from typing import Any
 import duckdb
 
 from schemas.decision import OUTCOMES, Outcome
+from schemas.document import CONTENT_DIGITS
 from schemas.manifest import DomainCounts, Manifest, SourceCounts
 
 MAX_SHARE_ERROR = 1e-6
@@ -98,10 +99,13 @@ def membership_problems(tables: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def leak_problems(tables: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Yield held-out documents that are in the shards as well."""
-    query = "SELECT DISTINCT id FROM heldout SEMI JOIN shards USING (id) ORDER BY id"
-    for (document_id,) in _rows(tables, query):
-        yield f"{document_id} is held out and in the shards"
+    """Yield held-out documents that are in the shards as well, under this id or another."""
+    query = f"""
+        SELECT DISTINCT held.id, kept.id FROM heldout AS held JOIN shards AS kept
+        ON left(held.id, {CONTENT_DIGITS}) = left(kept.id, {CONTENT_DIGITS}) ORDER BY ALL"""  # noqa: S608
+    for held_out, kept in _rows(tables, query):
+        copy = "" if kept == held_out else f", as {kept}"
+        yield f"{held_out} is held out and in the shards{copy}"
 
 
 def row_agreement_problems(tables: duckdb.DuckDBPyConnection) -> Iterator[str]:
@@ -122,10 +126,27 @@ def row_agreement_problems(tables: duckdb.DuckDBPyConnection) -> Iterator[str]:
         yield f"{document_id}: its repetitions differ in text, or carry the same epoch"
 
 
+def license_problems(tables: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[str]:
+    """Yield sources whose kept documents, counted by licence, differ from the manifest."""
+    query = "SELECT source, license, count(DISTINCT id) FROM shards GROUP BY ALL"
+    found: dict[str, dict[str, int]] = defaultdict(dict)
+    for source, name, count in _rows(tables, query):
+        found[source][name] = count
+    for stated in manifest.sources:
+        counted = found[stated.name]
+        for name in sorted(set(counted) | set(stated.licenses)):
+            if counted.get(name, 0) != stated.licenses.get(name, 0):
+                yield (
+                    f"{stated.name}: {counted.get(name, 0):,} documents under {name!r}, "
+                    f"the manifest says {stated.licenses.get(name, 0):,}"
+                )
+
+
 def domain_problems(tables: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[str]:
     """Yield domains whose tokens, documents or share, counted again, differ from the manifest."""
     found = {row[0]: row[1:] for row in _rows(tables, DOMAIN_COUNTS)}
     held_out = dict(_rows(tables, "SELECT domain, count(*) FROM heldout GROUP BY domain"))
+    available = dict(_rows(tables, AVAILABLE_TOKENS))
     total = sum(tokens for tokens, _, _ in found.values())
     for name in sorted((set(found) | set(held_out)) - {d.name for d in manifest.domains}):
         yield f"domain {name} is in the shards or held out, and not in the manifest"
@@ -136,6 +157,7 @@ def domain_problems(tables: duckdb.DuckDBPyConnection, manifest: Manifest) -> It
             "documents": (documents, domain.num_documents),
             "repeated tokens": (tokens - unique, domain.num_repeated_tokens),
             "documents held out": (held_out.get(domain.name, 0), domain.num_held_out),
+            "tokens to draw from": (available.get(domain.name, 0), domain.num_available),
         }
         for what, (count, stated) in counted.items():
             if count != stated:
@@ -151,6 +173,12 @@ DOMAIN_COUNTS = """
     SELECT domain, sum(tokens)::BIGINT, count(*), sum(one)::BIGINT FROM
     (SELECT id, any_value(domain) AS domain, sum(num_tokens) AS tokens, any_value(num_tokens) AS one
      FROM shards GROUP BY id) GROUP BY domain"""
+
+
+AVAILABLE_TOKENS = """
+    SELECT domain, sum(num_tokens)::BIGINT FROM decisions
+    WHERE decision = 'kept' OR decision = 'not_sampled' AND reason <> 'copy_of_held_out'
+    GROUP BY domain"""
 
 
 def total_problems(tables: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[str]:

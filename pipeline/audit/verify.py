@@ -61,6 +61,7 @@ def _ledger_checks(
         "documents are where decisions put them": lambda: ledger.membership_problems(tables),
         "held-out documents are in no shard": lambda: ledger.leak_problems(tables),
         "rows match their decisions": lambda: ledger.row_agreement_problems(tables),
+        "licences match the manifest": lambda: ledger.license_problems(tables, manifest),
         "domains match the manifest": lambda: ledger.domain_problems(tables, manifest),
         "totals match the manifest": lambda: ledger.total_problems(tables, manifest),
     }

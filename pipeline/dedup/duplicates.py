@@ -19,9 +19,8 @@ from pipeline.dedup.figures import count_by_source, describe_clusters, s_curve
 from pipeline.dedup.near import Floats, find_near_duplicates
 from pipeline.dedup.spool import ReadTexts
 from pipeline.kernels.shingles import Integers
+from schemas.document import CONTENT_DIGITS
 from schemas.recipe import Dedup
-
-CONTENT_DIGITS = 24  # an id begins with this many digits of its text's hash
 
 DUPLICATE = pa.schema(
     [

@@ -18,14 +18,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dedup.duplicates import find_duplicates
+from pipeline.errors import IntegrityError
 from pipeline.fingerprint import canonical_json, fingerprint
-from pipeline.masking import mask
 from pipeline.parquet import write_table
+from pipeline.pii.masking import mask
 from pipeline.shard import Shard, read_attribute, read_texts
 from pipeline.store import Store
 from schemas.recipe import Dedup
 
-STAGE_VERSION = 2
+STAGE_VERSION = 3
 RANKED = ["id", "source", "priority", "quality", "created"]
 ATTRIBUTES = ("bands", "pii")
 EXCERPT_CHARACTERS = 300
@@ -42,7 +43,14 @@ class Deduplicated:
 def deduplicate(
     census: pa.Table, shards: Sequence[Shard], config: Dedup, store: Store
 ) -> Deduplicated:
-    """Find the duplicates among the rows of the census that are still undecided."""
+    """Find the duplicates among the rows of the census that are still undecided.
+
+    The census is whole: its rows are the documents of the shards, one for one. Raises
+    IntegrityError where they are not.
+    """
+    num_documents = sum(shard.num_documents for shard in shards)
+    if census.num_rows != num_documents:
+        raise IntegrityError(f"a census of {census.num_rows} rows for {num_documents} documents")
     rows = np.flatnonzero(pc.is_null(census["decision"]).to_numpy())
     candidates = census.select(RANKED).take(pa.array(rows))
 

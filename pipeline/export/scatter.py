@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import IntegrityError
 from pipeline.export.order import bucket_of, shuffle_key
 from pipeline.fingerprint import canonical_json
-from pipeline.masking import mask
+from pipeline.pii.masking import mask
 from pipeline.shard import Shard, read_shard
 from schemas.document import ANCHOR
 

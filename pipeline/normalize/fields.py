@@ -31,6 +31,7 @@ def record_from(
         url=_string_of(row, fields.url),
         created=_string_of(row, fields.created),
         title=_string_of(row, fields.title),
+        is_page=fields.markup == "html",
         metadata={name: value for name, value in metadata.items() if value is not None},
     )
 

@@ -32,7 +32,8 @@ def fragment_text(markup: str) -> str:
     """Return the text of an HTML fragment; the empty string where it has none."""
     if not markup.strip():
         return ""
-    root = html.fragment_fromstring(markup, create_parent="body")
+    # Inside a div, so that a body that calls itself a page (`<html>`) is a fragment as well.
+    root = html.fragment_fromstring(f"<div>{markup}</div>", create_parent="body")
     etree.strip_elements(root, *_REMOVED, with_tail=False)
     etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)
     text = _AFTER_NEWLINE.sub("\n", "".join(_pieces(root)))

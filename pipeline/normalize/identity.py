@@ -8,14 +8,14 @@ added above changes no other id.
 import hashlib
 
 from pipeline.fingerprint import canonical_json
+from schemas.document import CONTENT_DIGITS
 
-TEXT_DIGITS = 24
 PLACE_DIGITS = 16
 
 
 def text_digest(text: str) -> str:
     """Return the digits by which equal texts are known: 96 bits of sha256, in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()[:TEXT_DIGITS]
+    return hashlib.sha256(text.encode()).hexdigest()[:CONTENT_DIGITS]
 
 
 def document_id(text: str, source: str, unit: str, occurrence: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Literal
 
-from pipeline.normalize.compression import read_chunks, wrap_chunks
+from pipeline.compression import read_chunks, wrap_chunks
 from pipeline.shard import Unit
 from schemas.recipe import Fields
 
@@ -46,6 +46,8 @@ class Record:
     """None: what the source states."""
     title: str | None = None
     """Put before the text, separated by a blank line."""
+    is_page: bool = False
+    """The text is a web page as it stands; the stage takes the page's own text from it."""
     metadata: dict[str, Any] = field(default_factory=dict)
     file: str | None = None
     """The file within the unit; None: the unit is one file."""

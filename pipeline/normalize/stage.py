@@ -10,11 +10,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.compression import ArchiveError
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import fingerprint
 from pipeline.normalize.checks import finish_record
-from pipeline.normalize.compression import ArchiveError
 from pipeline.normalize.formats.registry import reader_for
+from pipeline.normalize.pages import extract_page
 from pipeline.normalize.record import ReadContext, Record, Refusal
 from pipeline.normalize.rows import RowBuilder
 from pipeline.normalize.writer import RowWriter
@@ -85,11 +86,7 @@ def read_unit(context: ReadContext, format_name: str) -> Iterator[Record | Refus
 
 
 def _finish(result: Record | Refusal, context: ReadContext) -> Record | Refusal:
-    if isinstance(result, Record) and context.fields.markup == "html":
-        from pipeline.normalize.pages import (
-            extract_page,
-        )  # an HTML parser, only where there is HTML
-
+    if isinstance(result, Record) and result.is_page:
         result = extract_page(result, context.extraction)
     if isinstance(result, Record):
         return finish_record(result, context.max_document_bytes)

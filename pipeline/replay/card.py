@@ -79,6 +79,10 @@ def _forgetting(manifest: FinetuneManifest) -> str:
         "Rise of held-out loss over the base in nats per token, mean over seeds. "
         "A negative figure for the task is what was learnt."
     )
+    legend += "".join(
+        f" {domain} was measured on {count} documents: its interval says nothing of others."
+        for domain, count in manifest.thinly_measured.items()
+    )
     return table(("arm", "domain", "rise", "95 % interval"), rows) + "\n\n" + legend
 
 

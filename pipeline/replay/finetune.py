@@ -15,7 +15,14 @@ from pipeline.replay.account import as_evaluations, describe
 from pipeline.replay.arm import Arm, ArmResult, Experiment, arm_facts, run_arm
 from pipeline.replay.base import BaseModel, Pretraining, model_facts, pretrain
 from pipeline.replay.card import count_licences
-from pipeline.replay.data import TASK, TaskData, pack_corpus, prepare_heldout, prepare_task
+from pipeline.replay.data import (
+    TASK,
+    TaskData,
+    by_domain,
+    pack_corpus,
+    prepare_heldout,
+    prepare_task,
+)
 from pipeline.replay.decoder import load_decoder, num_threads, reproducible
 from pipeline.replay.evaluate import Loss, evaluate
 from pipeline.replay.forgetting import measure_forgetting
@@ -24,7 +31,7 @@ from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.versions import training_versions
 from pipeline.replay.write import Checkpoint, write_output
 from pipeline.store import Store
-from schemas.finetune import FinetuneConfig, FinetuneManifest
+from schemas.finetune import FinetuneConfig, FinetuneManifest, HeldoutFacts
 
 BASE_ARM = "base"
 
@@ -125,9 +132,23 @@ def summarise(
         base=base_facts,
         task=task.facts,
         versions=training_versions(),
+        heldout=heldout_facts(experiment, inputs),
         arms=tuple(arm_facts(arms) for arms in by_fraction),
         evaluations=(*base_rows, *arm_rows),
         forgetting=tuple(measure_forgetting(base_rows, arm_rows, config.steps)),
         training=tuple(point for result in results for point in result.training),
         files=(),
     )
+
+
+def heldout_facts(experiment: Experiment, inputs: Inputs) -> dict[str, HeldoutFacts]:
+    """Count what each domain's loss is measured on."""
+    documents = by_domain(inputs.heldout)
+    return {
+        domain: HeldoutFacts(
+            num_documents=len(documents[domain]),
+            num_tokens=int(part.packed.num_scored().sum()),
+        )
+        for domain, part in experiment.heldout.items()
+        if domain != TASK
+    }

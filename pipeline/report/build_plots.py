@@ -143,7 +143,7 @@ def _heat_map(
     return to_json(figure([trace], xaxis=xaxis, yaxis=categories()))
 
 
-def curve_plot(points: Sequence[tuple[float, float]], threshold: float | None) -> dict[str, Any]:
+def curve_plot(points: Sequence[tuple[float, float]], threshold: float) -> dict[str, Any]:
     """Return the S-curve: how likely a pair of some similarity is to become a candidate."""
     line = go.Scatter(
         x=[x for x, _ in points],
@@ -152,10 +152,8 @@ def curve_plot(points: Sequence[tuple[float, float]], threshold: float | None) -
         line={"color": colour(0), "width": 2.5},
         hovertemplate="Jaccard %{x:.2f}: %{y:.1%}<extra></extra>",
     )
-    shapes = []
-    if threshold is not None:
-        ends = {"x0": threshold, "x1": threshold, "y0": 0, "y1": 1}
-        shapes = [{"type": "line", **ends, "line": {"color": DROPPED, "dash": "dot", "width": 1.5}}]
+    ends = {"x0": threshold, "x1": threshold, "y0": 0, "y1": 1}
+    shapes = [{"type": "line", **ends, "line": {"color": DROPPED, "dash": "dot", "width": 1.5}}]
     return to_json(
         figure(
             [line],

@@ -4,21 +4,24 @@ Reads decisions/, shards/ and quarantine/ through DuckDB, so memory does not gro
 writes nothing. Everything returned is small: counts by stage, reason, source, domain and bin.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import duckdb
 
+from pipeline.pii.find import find_pii
+from pipeline.pii.masking import mask
 from pipeline.tables import open_tables
 from schemas.domain import DOMAINS
 from schemas.manifest import Manifest
+from schemas.recipe import PiiKind
 
 NUM_QUALITY_BINS = 20
 NUM_EXAMPLES = 3
 MAX_KINDS = 100
-EXCERPT_BYTES = 160
+PII_KINDS = get_args(PiiKind)  # a page is passed on, so all are masked in what it quotes
+EXCERPT_CHARACTERS = 160
 
 
 @dataclass(frozen=True)
@@ -154,8 +157,8 @@ def _examples(
     rows = tables.execute(query, [source, reason]).fetchall()
     examples = [dict(zip(names, row, strict=True)) for row in rows]
     for example in examples:
-        start: bytes = example["excerpt"][:EXCERPT_BYTES]
-        example["excerpt"] = start.decode("utf-8", errors="replace")
+        begins = example["excerpt"].decode("utf-8", errors="replace")
+        example["excerpt"] = mask(begins, find_pii(begins, PII_KINDS))[:EXCERPT_CHARACTERS]
     return tuple(examples)
 
 
@@ -166,11 +169,9 @@ def length_bins(lengths: tuple[Lengths, ...]) -> range:
 
 
 def short_count(number: float) -> str:
-    """Return a count in at most four characters or so: 950, 12k, 3.4M."""
+    """Return a count to two or three figures: 950, 12k, 3.5M."""
     for unit, size in (("T", 1e12), ("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(number) >= size:
+        if number >= 0.9995 * size:  # 999,600 is 1M, not 1000k
             scaled = number / size
-            return (
-                f"{scaled:.0f}{unit}" if scaled >= 10 else f"{math.floor(scaled * 10) / 10:g}{unit}"
-            )
+            return f"{scaled:.0f}{unit}" if scaled >= 9.95 else f"{round(scaled, 1):g}{unit}"
     return f"{number:g}"

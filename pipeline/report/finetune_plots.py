@@ -58,14 +58,17 @@ def mean_curves(
 ) -> dict[str, dict[str, list[tuple[int, float]]]]:
     """Return mean held-out loss over seeds: by domain, by arm, (step, nats per token).
 
-    The base's loss is the first point of every arm.
+    The base's loss is the first point of every arm. Domains stand as they were measured.
     """
     sums: dict[tuple[str, str, int], list[float]] = defaultdict(list)
     for row in evaluations:
         sums[row.domain, row.arm, row.step].append(row.nats_per_token)
     base = {domain: losses for (domain, arm, _), losses in sums.items() if arm == BASE}
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
-    for (domain, arm, step), losses in sorted(sums.items()):
+    order = list(dict.fromkeys(row.domain for row in evaluations))
+    for (domain, arm, step), losses in sorted(
+        sums.items(), key=lambda item: (order.index(item[0][0]), *item[0][1:])
+    ):
         if arm == BASE:
             continue
         points = curves.setdefault(domain, {}).setdefault(arm, [])

@@ -51,6 +51,17 @@ def forgetting_section(manifest: FinetuneManifest, arms: list[str]) -> Section:
         (row.arm, row.domain, row.mean, row.low, row.high, len(row.per_seed))
         for row in manifest.forgetting
     )
+    heldout = tuple(
+        (domain, facts.num_documents, facts.num_tokens)
+        for domain, facts in manifest.heldout.items()
+    )
+    heldout_columns = (
+        Column("domain"), Column("documents", "count"), Column("tokens measured", "count")
+    )  # fmt: skip
+    tables = (
+        Table("Forgetting in nats per token", columns, rows, folded=True),
+        Table("What it is measured on", heldout_columns, heldout, folded=True),
+    )
     return Section(
         id="forgetting",
         title="Forgetting",
@@ -66,7 +77,12 @@ def forgetting_section(manifest: FinetuneManifest, arms: list[str]) -> Section:
                 min_width=560,
             ),
         ),
-        tables=(Table("Forgetting in nats per token", columns, rows, folded=True),),
+        notes=tuple(
+            f"{domain}: only {count} documents are held out. The whiskers are over seeds: they say "
+            "nothing of what other documents would lose."
+            for domain, count in manifest.thinly_measured.items()
+        ),
+        tables=tuple(table for table in tables if table.rows),
     )
 
 

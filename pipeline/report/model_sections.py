@@ -1,9 +1,9 @@
 """The sections about what judges documents: dedup's curve and clusters, classifiers' accuracy.
 
-Pure: figures of the manifest in, sections out. A figure that is not there is left out.
+Pure: figures of the manifest in, sections out. Where a classifier lacks a figure, it is left out.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.report import build_plots as plots
@@ -12,50 +12,69 @@ from pipeline.report.page_parts import Cell, Column, Plot, Section, Table
 
 def dedup_section(dedup: dict[str, Any]) -> Section:
     """Return what dedup was able to see and what it found."""
-    points = [(float(p["jaccard"]), float(p["probability"])) for p in dedup.get("s_curve", ())]
-    parameters = dict(dedup.get("parameters", {}))
-    threshold = parameters.get("min_jaccard")
-    shown = []
-    if points:
-        shown.append(
-            Plot(
-                "curve-plot",
-                plots.curve_plot(points, threshold),
-                "S-curve: probability that a pair of a given similarity is compared; figures below",
-                height=360,
-                max_width=720,
-            )
-        )
-    clusters = tuple(
-        (
-            cluster.get("size"),
-            cluster.get("mean_jaccard"),
-            ", ".join(cluster.get("sources", {})),
-            cluster.get("excerpt"),
-            cluster.get("member_excerpt"),
-        )
-        for cluster in dedup.get("largest_clusters", ())
+    points = [(float(p["jaccard"]), float(p["probability"])) for p in dedup["s_curve"]]
+    parameters = dict(dedup["parameters"])
+    threshold = parameters["min_jaccard"]
+    curve = Plot(
+        "curve-plot",
+        plots.curve_plot(points, threshold),
+        "S-curve: probability that a pair of a given similarity is compared; figures below",
+        height=360,
+        max_width=720,
     )
-    columns = (
-        Column("documents", "count"), Column("Jaccard", "number"), Column("sources"),
-        Column("survivor begins", "excerpt"), Column("least similar copy begins", "excerpt"),
-    )  # fmt: skip
-    counts = {name: value for name, value in dedup.items() if name.startswith("num_")}
     curve_columns = (Column("Jaccard", "number"), Column("compared", "percent"))
     tables = [
-        Table("Parameters", (Column("name"), Column("value", "code")), _pairs(parameters)),
-        Table("Counts", (Column("name"), Column("count", "count")), _pairs(counts)),
-        Table("Largest clusters", columns, clusters, folded=True),
+        Table("Counts", (Column("what"), Column("number", "count")), _pairs(dedup["counts"])),
+        _cluster_table(dedup["clusters"]),
+        _loss_table(dedup["by_source"]),
+        Table(
+            "Parameters", (Column("name"), Column("value", "code")), _pairs(parameters), folded=True
+        ),
         Table("The S-curve in figures", curve_columns, tuple(points), folded=True),
     ]
     return Section(
         id="dedup",
         title="Duplicates",
         lead="Banded MinHash compares only likely pairs: the curve says which. Every pair found is "
-        "then verified by its true similarity against the dotted threshold.",
-        plots=tuple(shown),
+        "then verified by its true similarity against the dotted threshold, and of each cluster "
+        "one document survives.",
+        plots=(curve,),
         tables=tuple(table for table in tables if table.rows),
     )
+
+
+def _cluster_table(clusters: Sequence[dict[str, Any]]) -> Table:
+    """Return the largest clusters, with how the survivor and the most doubtful copy begin."""
+    columns = (
+        Column("documents", "count"), Column("mean Jaccard", "number"),
+        Column("least Jaccard", "number"), Column("of source"),
+        Column("survivor begins", "excerpt"), Column("least similar copy begins", "excerpt"),
+    )  # fmt: skip
+    rows = tuple(
+        (
+            cluster["size"],
+            cluster["mean_jaccard"],
+            cluster["min_jaccard"],
+            _flat(cluster["sources"]),
+            cluster["excerpt"],
+            cluster["least_similar_excerpt"],
+        )
+        for cluster in clusters
+    )
+    return Table("Largest clusters", columns, rows)
+
+
+def _loss_table(by_source: dict[str, dict[str, int]]) -> Table:
+    columns = (
+        Column("source"), Column("compared", "count"), Column("duplicates", "count"),
+        Column("share", "percent"),
+    )  # fmt: skip
+    rows = tuple(
+        (name, found["candidates"], found["duplicates"],
+         found["duplicates"] / max(found["candidates"], 1))
+        for name, found in by_source.items()
+    )  # fmt: skip
+    return Table("Duplicates by source", columns, rows, folded=True)
 
 
 def _pairs(values: dict[str, Any]) -> tuple[tuple[Cell, ...], ...]:

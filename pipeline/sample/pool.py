@@ -1,8 +1,8 @@
 """The documents of each domain: which can be drawn, in which order, and which are held out.
 
 Reads candidates (id, domain, num_tokens); gives pools of rows. Always true: a document with tokens
-is in one pool, either to draw from or held out; what is in a pool, and in which order, does not
-depend on the order of the candidates' rows.
+is in one pool, either to draw from, held out, or set aside as a copy of one held out; what is in a
+pool, and in which order, does not depend on the order of the candidates' rows.
 """
 
 from collections.abc import Mapping
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pipeline.errors import IntegrityError
 from pipeline.sample.heldout import choose_heldout
 from pipeline.sample.order import draw_order
+from schemas.document import CONTENT_DIGITS
 from schemas.domain import DOMAINS
 
 Rows = npt.NDArray[np.int64]
@@ -23,11 +24,13 @@ Rows = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Pool:
-    """The documents of one domain: those to draw from, in drawing order, and those held out."""
+    """The documents of one domain: those to draw from, in drawing order, and those set aside."""
 
     rows: Rows
     num_tokens: Rows
     heldout: Rows
+    heldout_copies: Rows
+    """Not held out, but of the same text as a document that is, in this domain or another."""
 
     @property
     def num_available(self) -> int:
@@ -56,23 +59,53 @@ def make_pools(
 ) -> dict[str, Pool]:
     """Return the pool of each domain of the target or the candidates, in the order of DOMAINS.
 
-    Documents without tokens are in no pool. Nothing is held out of a domain without a share.
+    Documents without tokens are in no pool. Nothing is held out of a domain without a share. Where
+    nothing was deduplicated, texts may stand there twice: copies of held-out ones are set aside.
     """
     ids = candidates.column("id").cast(pa.large_string()).combine_chunks()
-    domains = candidates.column("domain").combine_chunks()
     num_tokens = candidates.column("num_tokens").to_numpy()
-    pools = {}
+    rows = _rows_by_domain(candidates, num_tokens, target)
+    heldout = {
+        domain: members[choose_heldout(ids.take(pa.array(members)), num_heldout, seed)]
+        if target.get(domain, 0.0) > 0
+        else members[:0]
+        for domain, members in rows.items()
+    }
+    set_aside = _shares_content(ids, np.concatenate([*heldout.values(), np.empty(0, np.int64)]))
+    return {
+        domain: _make_pool(members, heldout[domain], set_aside, ids, num_tokens, seed)
+        for domain, members in rows.items()
+    }
+
+
+def _rows_by_domain(
+    candidates: pa.Table, num_tokens: Rows, target: Mapping[str, float]
+) -> dict[str, Rows]:
+    domains = candidates.column("domain").combine_chunks()
+    rows = {}
     for domain in DOMAINS:
         found = pc.equal(domains, domain).to_numpy(zero_copy_only=False)
         if domain in target or found.any():
-            rows = np.flatnonzero(found & (num_tokens > 0))
-            wanted = num_heldout if target.get(domain, 0.0) > 0 else 0
-            pools[domain] = _make_pool(rows, ids.take(pa.array(rows)), num_tokens, wanted, seed)
-    return pools
+            rows[domain] = np.flatnonzero(found & (num_tokens > 0))
+    return rows
 
 
-def _make_pool(rows: Rows, ids: pa.Array, num_tokens: Rows, num_heldout: int, seed: int) -> Pool:
-    heldout = choose_heldout(ids, num_heldout, seed)
-    order = draw_order(ids, seed, "sample")
-    drawable = rows[order[~np.isin(order, heldout)]]
-    return Pool(drawable, num_tokens[drawable], rows[heldout])
+def _shares_content(ids: pa.Array, heldout: Rows) -> npt.NDArray[np.bool_]:
+    """Say of each candidate whether its text is that of one of the rows `heldout`."""
+    content = pc.utf8_slice_codeunits(ids, 0, CONTENT_DIGITS)
+    shared = pc.is_in(content, value_set=content.take(pa.array(heldout)))
+    return np.asarray(shared.to_numpy(zero_copy_only=False), np.bool_)
+
+
+def _make_pool(
+    rows: Rows,
+    heldout: Rows,
+    set_aside: npt.NDArray[np.bool_],
+    ids: pa.Array,
+    num_tokens: Rows,
+    seed: int,
+) -> Pool:
+    ordered = rows[draw_order(ids.take(pa.array(rows)), seed, "sample")]
+    drawable = ordered[~set_aside[ordered]]
+    copies = np.setdiff1d(rows[set_aside[rows]], heldout)
+    return Pool(drawable, num_tokens[drawable], heldout, copies)

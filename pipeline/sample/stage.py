@@ -2,7 +2,7 @@
 
 Reads the documents that survived every stage (id, domain, num_tokens), target shares and the
 recipe's `sample`; gives one decision a document and the figures of each domain. Always true: the
-result depends on the documents, not on the order of their rows; a held-out document is never
+result depends on the documents, not on the order of their rows; no text of a held-out document is
 kept; a domain's tokens never exceed what its documents hold times the epochs allowed.
 """
 
@@ -31,11 +31,12 @@ SELECTION = pa.schema(
     ]
 )
 # What can become of a document, as (decision, reason).
-NO_TOKENS, OVER_QUOTA, NOT_IN_TARGET, HELD_OUT, KEPT = range(5)
+NO_TOKENS, OVER_QUOTA, NOT_IN_TARGET, COPY_OF_HELD_OUT, HELD_OUT, KEPT = range(6)
 FATES = (
     ("not_sampled", "no_tokens"),
     ("not_sampled", "over_quota"),
     ("not_sampled", "domain_not_in_target"),
+    ("not_sampled", "copy_of_held_out"),
     ("held_out", "held_out"),
     ("kept", None),
 )
@@ -91,6 +92,7 @@ def _selection(
         left = OVER_QUOTA if target.get(domain, 0.0) > 0 else NOT_IN_TARGET
         fates[pool.rows] = np.where(copies[domain] > 0, KEPT, left)
         fates[pool.heldout] = HELD_OUT
+        fates[pool.heldout_copies] = COPY_OF_HELD_OUT
         num_copies[pool.rows] = copies[domain]
     decisions, reasons = zip(*FATES, strict=True)
     columns = {

@@ -1,5 +1,6 @@
 """What `find_units` must find, name and refuse."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,14 @@ def test_a_folder_stands_for_all_files_below_it(tree: Path) -> None:
 def test_hidden_files_are_taken_only_by_name(tree: Path) -> None:
     assert names(tree, "b") == ["empty.txt", "one.txt"]
     assert names(tree, "b/.hidden.txt") == [".hidden.txt"]
+
+
+@pytest.mark.parametrize("pattern", ["b", "b/*", "**/*.txt"])
+def test_only_files_are_taken(tree: Path, pattern: str) -> None:
+    before = names(tree, pattern)
+    os.mkfifo(tree / "b" / "pipe.txt")  # to read it would wait for ever
+    (tree / "b" / "gone.txt").symlink_to(tree / "nowhere.txt")
+    assert names(tree, pattern) == before
 
 
 def test_a_file_named_twice_is_one_unit(tree: Path) -> None:

@@ -162,7 +162,7 @@ def test_identity_is_content_and_names_not_folders(tmp_path: Path) -> None:
     assert first.identity != annotator(tmp_path / "a", "*", ngram=12).identity
 
 
-ODD = st.sampled_from("aBé ß_漢字かな, .\n9ﬁİनी\U00020001😀\u0301Ⅷ")
+ODD = st.sampled_from("aBé ß_漢字\U0002f800かな, .\n9ﬁİनी\U00020001😀\u0301Ⅷ")
 TEXT = st.text(ODD | st.characters(exclude_categories=["Cs"]), max_size=60)
 
 

@@ -10,9 +10,9 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from pipeline.annotate.pii import find_pii
 from pipeline.annotate.tokens import make_tokens_annotator
 from pipeline.errors import ConfigError
+from pipeline.pii.find import find_pii
 from pipeline.tokens import count_tokens
 from schemas.attributes import PII, TOKENS
 

@@ -14,6 +14,7 @@ from pipeline.audit.verify import verify
 from pipeline.errors import InputError
 from pipeline.output import file_entry, logical_sha256
 from pipeline.parquet import read_batches
+from schemas.document import CONTENT_DIGITS
 from schemas.manifest import Manifest
 from tests.support.small_build import make_build, rewrite_rows
 
@@ -60,7 +61,7 @@ def edit_manifest(build: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 def test_a_finished_build_is_sound(build: Path) -> None:
     result = verify(build)
     assert [check.message for check in result.checks if not check.ok] == []
-    assert len(result.checks) == 12
+    assert len(result.checks) == 13
     assert result.ok
 
 
@@ -140,6 +141,7 @@ def set_first(**values: Any) -> Callable[[Rows], Any]:
         (lambda rows: rows.append(rows[0]), "rows match their decisions"),
         (set_first(num_tokens=10**6), "rows match their decisions"),
         (set_first(domain="web"), "domains match the manifest"),
+        (set_first(license="MIT, perhaps"), "licences match the manifest"),
         (set_first(license=" "), "rows are well formed"),
         (set_first(text="cafe\u0301"), "rows are well formed"),
         (set_first(text="a\0b"), "rows are well formed"),
@@ -166,11 +168,22 @@ def test_a_heldout_document_in_the_shards_is_found(build: Path) -> None:
     assert found == f"{held_out['id']} is held out and in the shards"
 
 
+def test_a_copy_of_a_heldout_document_under_another_id_is_found(build: Path) -> None:
+    held_out = pq.read_table(next((build / "heldout").iterdir())).to_pylist()[0]
+    copy = {**held_out, "id": held_out["id"][:CONTENT_DIGITS] + "-elsewhere"}
+    rewrite_rows(sorted((build / "shards").iterdir())[0], lambda rows: rows.append(copy))
+    reseal(build)
+    found = failures(build)["held-out documents are in no shard"]
+    assert found == f"{held_out['id']} is held out and in the shards, as {copy['id']}"
+
+
 @pytest.mark.parametrize(
     ("change", "check"),
     [
         (lambda data: data["sources"][0].update(num_read=1), "every record read is accounted for"),
         (lambda data: data["domains"][0].update(achieved=0.5), "domains match the manifest"),
+        (lambda data: data["domains"][0].update(num_available=1), "domains match the manifest"),
+        (lambda data: data["sources"][0].update(licenses={}), "licences match the manifest"),
         (lambda data: data.update(total_variation=0.5), "totals match the manifest"),
         (lambda data: data.update(num_tokens=1), "totals match the manifest"),
         (lambda data: data["sources"].pop(0), "decisions match the manifest"),

@@ -130,8 +130,8 @@ def test_a_deployment_of_prefect_yaml_builds_on_a_worker(server: Server, folder:
     keys = {artifact["key"]: artifact for artifact in server.ask("artifacts")}
     assert keys["small-progress"]["data"] == 100
     assert "web" in keys["small-mixture"]["data"]
-    tags = {tag for run in server.ask("task_runs") for tag in run["tags"]}
-    assert {"stage:normalize", "stage:bands", "stage:quality"} <= tags
+    names = {run["name"] for run in server.ask("task_runs")}
+    assert {"normalize", "bands", "quality"} <= names
     (deployment,) = server.ask("deployments")
     assert [s["schedule"]["cron"] for s in deployment["schedules"]] == ["0 3 * * 1"]
 

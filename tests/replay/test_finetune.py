@@ -3,9 +3,11 @@
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -139,6 +141,20 @@ def test_a_task_from_a_file(make_config: MakeConfig, tmp_path: Path, store: Stor
     assert manifest.task["num_heldout_examples"] == 8
     assert manifest.task["skipped"] == {"missing_field": 1, "longer_than_context": 1}
     assert all(f.low is None for f in manifest.forgetting)
+
+
+def test_what_the_loss_is_measured_on_is_counted(
+    make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
+) -> None:
+    manifest = run(make_config(seeds=(0,)), tmp_path, store)
+    held_out = pq.read_table(build_folder / "heldout").to_pylist()
+    assert {domain: facts.num_documents for domain, facts in manifest.heldout.items()} == Counter(
+        row["domain"] for row in held_out
+    )
+    assert all(facts.num_tokens > 0 for facts in manifest.heldout.values())
+    card = (tmp_path / "out" / "README.md").read_text()
+    for domain, facts in manifest.heldout.items():
+        assert (f"{domain} was measured on" in card) == (facts.num_documents < 10)
 
 
 def damaged(build_folder: Path, tmp_path: Path) -> Path:

@@ -117,6 +117,11 @@ def test_a_finetune_has_a_page_of_its_own(tmp_path: Path) -> None:
     assert bars[0]["error_y"]["array"][0] == pytest.approx(0.03)
 
 
+def test_a_domain_of_few_held_out_documents_is_pointed_out(tmp_path: Path) -> None:
+    page = write_report(make_finetune(tmp_path), None).read_text()
+    assert re.findall(r"<li>(\w+): only (\d+) documents", page) == [("techdocs", "2")]
+
+
 def test_one_seed_has_no_interval(tmp_path: Path) -> None:
     output = make_finetune(tmp_path)
     path = output / "manifest.json"
@@ -196,13 +201,17 @@ def test_the_base_is_the_first_point_of_every_curve() -> None:
         assert len(starts) == 1
         assert next(iter(starts))[0] == 0
     assert "base" not in curves["code"]
+    assert list(curves) == ["code", "legal", "web", "techdocs", "task"]
 
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (999, "999"), (1000, "1k"), (1999, "1.9k"), (12_345, "12k"), (3.46e6, "3.4M")],
-)
-def test_short_counts_never_promise_more_than_there_is(number: float, text: str) -> None:
+    [
+        (0, "0"), (999, "999"), (1000, "1k"), (1949, "1.9k"), (12_345, "12k"), (3.46e6, "3.5M"),
+        (9_960, "10k"), (999_400, "999k"), (999_600, "1M"), (7_999_988, "8M"), (2e13, "20T"),
+    ],
+)  # fmt: skip
+def test_short_counts_are_the_nearest(number: float, text: str) -> None:
     assert short_count(number) == text
 
 

@@ -226,6 +226,26 @@ def test_nothing_to_sample_is_an_error_that_says_why(
         draw_sample(as_table(rows), {"books": 1.0}, config, 0)
 
 
+def test_no_copy_of_a_held_out_text_is_kept() -> None:
+    texts = [hashlib.sha256(str(number).encode()).hexdigest()[:24] for number in range(200)]
+    rows = [
+        (f"{text}-{copy}", domain, 50)
+        for text in texts
+        for copy, domain in enumerate(("web", "web", "books", "legal"))
+    ]
+    config = Sample(tokens=100_000, heldout_documents=15)
+    drawn = draw_sample(as_table(rows), {"web": 0.5, "books": 0.5}, config, 0)
+    fates = drawn.selection.to_pylist()
+    held_out = {fate["id"][:24] for fate in fates if fate["decision"] == "held_out"}
+    reasons = {fate["reason"] for fate in fates if fate["id"][:24] in held_out}
+    assert len(held_out) >= 15
+    assert reasons == {"held_out", "copy_of_held_out"}
+    assert {f["id"][:24] for f in fates if f["reason"] == "copy_of_held_out"} <= held_out
+    kept = sum(fate["decision"] == "kept" for fate in fates)
+    available = sum(counts.num_available for counts in drawn.domains if counts.target)
+    assert kept * 50 == available
+
+
 def test_broken_candidates_are_refused() -> None:
     config = Sample(tokens=10)
     with pytest.raises(IntegrityError, match="document a stands twice"):

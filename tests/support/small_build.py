@@ -241,10 +241,9 @@ DEDUP_FIGURES: dict[str, Any] = {
     "s_curve": [
         {"jaccard": j / 20, "probability": 1 - (1 - (j / 20) ** 8) ** 16} for j in range(21)
     ],
-    "num_candidates": 130,
-    "num_exact": 0,
-    "num_near": 16,
-    "largest_clusters": [
+    "counts": {"num_candidates": 130, "num_exact": 0, "num_near": 16},
+    "by_source": {"python": {"candidates": 130, "duplicates": 16}},
+    "clusters": [
         {
             "survivor": "0" * 32,
             "size": 17,
@@ -252,8 +251,8 @@ DEDUP_FIGURES: dict[str, Any] = {
             "min_jaccard": 0.8125,
             "sources": {"python": 13, "laws": 4},
             "excerpt": "</script><script>alert('hostile')</script>",
-            "member": "1" * 32,
-            "member_excerpt": "<img src=x onerror=alert('hostile')>",
+            "least_similar": "1" * 32,
+            "least_similar_excerpt": "<img src=x onerror=alert('hostile')>",
         }
     ],
 }

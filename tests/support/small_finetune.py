@@ -9,6 +9,7 @@ from schemas.finetune import (
     Evaluation,
     FinetuneManifest,
     Forgetting,
+    HeldoutFacts,
     TrainingPoint,
 )
 
@@ -38,6 +39,10 @@ def finetune_manifest() -> FinetuneManifest:
         base={"num_parameters": 1_234_567, "steps": 400},
         task={"num_examples": 400, "skipped": {"too_long": 3}},
         versions={"torch": "2.11"},
+        heldout={
+            domain: HeldoutFacts(num_documents=2 if domain == "techdocs" else 50, num_tokens=5_000)
+            for domain in DOMAINS[:-1]
+        },
         arms=tuple(_facts(arm, fraction) for arm, fraction in ARMS.items()),
         evaluations=tuple(_evaluations()),
         forgetting=tuple(_forgetting()),

@@ -7,64 +7,102 @@ quote that was never closed), each line counts as a lost record.
 
 import csv
 from collections.abc import Iterator
+from typing import NamedTuple
 
-from pipeline.normalize.compression import strip_compression
+from pipeline.compression import strip_compression
 from pipeline.normalize.fields import columns_of, missing_column, record_from
 from pipeline.normalize.lines import BYTE_ORDER_MARK, read_lines
-from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
+from pipeline.normalize.record import EXCERPT_BYTES, ReadContext, Record, Refusal, excerpt_of
+
+
+class _Row(NamedTuple):
+    """A row's cells, the lines it stands on, and what is wrong with it, if anything is."""
+
+    cells: list[str]
+    first: int
+    last: int
+    reason: str = ""
+    error: str = ""
 
 
 def read(source: ReadContext) -> Iterator[Record | Refusal]:
     """Yield the records of a unit."""
-    limit = 2 * source.max_document_bytes  # quotes are doubled inside quotes
-    csv.field_size_limit(limit)
-    delimiter = "\t" if ".tsv" in strip_compression(source.unit.name.lower())[-4:] else ","
-    rows = csv.reader(_lines(source, limit), delimiter=delimiter)
+    rows = _rows(source)
     header = next(rows, None)
     if header is None:
         return
-    if columns_of(source.fields, header) is None:
+    names = header.cells
+    if header.reason or columns_of(source.fields, names) is None:
         source.count()
-        yield missing_column(source.fields, header, "line")
+        yield _refusal(header, 1) if header.reason else missing_column(source.fields, names, "line")
         return
-    while True:
-        first = rows.line_num + 1
-        try:
-            row = next(rows, None)
-        except csv.Error as error:
-            yield from _malformed(source, first, rows.line_num, str(error), [])
-            continue
-        if row is None:
-            return
-        if row and len(row) != len(header):
-            message = f"{len(row)} cells in a table of {len(header)} columns"
-            yield from _malformed(source, first, rows.line_num, message, row)
-        elif row:
+    for row in rows:
+        if row.cells and len(row.cells) != len(names) and not row.reason:
+            error = f"{len(row.cells)} cells in a table of {len(names)} columns"
+            row = row._replace(reason="malformed_csv", error=error)
+        if row.reason:
+            for line in range(row.first, max(row.first, row.last) + 1):
+                source.count()
+                yield _refusal(row, line)
+        elif row.cells:
             source.count()
-            yield _record(source, first, header, row)
+            yield _record(source, names, row)
 
 
-def _lines(source: ReadContext, limit: int) -> Iterator[str]:
-    """Yield lines as text; what is not UTF-8 becomes surrogates, to be found in its cell."""
-    for line in read_lines(source.chunks(), limit):
-        content = line.content.removeprefix(BYTE_ORDER_MARK) if line.number == 1 else line.content
-        yield content.decode(errors="surrogateescape") + "\n"
+def _rows(source: ReadContext) -> Iterator[_Row]:
+    """Yield the rows, header and blank ones included."""
+    limit = 2 * source.max_document_bytes  # quotes are doubled inside quotes
+    csv.field_size_limit(limit)  # of the process; one build has one limit
+    delimiter = "\t" if ".tsv" in strip_compression(source.unit.name.lower())[-4:] else ","
+    lines = _Lines(source, limit)
+    reader = csv.reader(lines, delimiter=delimiter)
+    while True:
+        first = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield _Row([], first, reader.line_num, "malformed_csv", str(error))
+            continue
+        if cells is None:
+            return
+        row = _Row(cells, first, reader.line_num)
+        if lines.last_cut >= first:
+            yield row._replace(reason="too_large", error=f"a line of more than {limit} bytes")
+        elif lines.have_ended:  # the reader asks for a line only where a row goes on
+            yield row._replace(reason="malformed_csv", error="a quote is never closed")
+        else:
+            yield row
 
 
-def _record(source: ReadContext, line: int, header: list[str], row: list[str]) -> Record | Refusal:
+class _Lines:
+    """The lines as text; what is not UTF-8 becomes surrogates, to be found in its cell."""
+
+    def __init__(self, source: ReadContext, max_bytes: int) -> None:
+        self.have_ended = False
+        self.last_cut = 0
+        """The number of the last line of which only the beginning was kept."""
+        self._lines = read_lines(source.chunks(), max_bytes)
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            if line.num_bytes > len(line.content):
+                self.last_cut = line.number
+            content = line.content
+            content = content.removeprefix(BYTE_ORDER_MARK) if line.number == 1 else content
+            yield content.decode(errors="surrogateescape") + "\n"
+        self.have_ended = True
+
+
+def _record(source: ReadContext, names: list[str], row: _Row) -> Record | Refusal:
     try:
-        "".join(row).encode()
+        "".join(row.cells).encode()
     except UnicodeEncodeError:
-        excerpt = "".join(row).encode(errors="surrogateescape")
-        return Refusal(line, "line", "bad_utf8", "a cell is not UTF-8", excerpt_of(excerpt))
-    cells = dict(zip(header, row, strict=True))
-    return record_from(cells, source.fields, line, "line")
+        return _refusal(row._replace(reason="bad_utf8", error="a cell is not UTF-8"), row.first)
+    cells = dict(zip(names, row.cells, strict=True))
+    return record_from(cells, source.fields, row.first, "line")
 
 
-def _malformed(
-    source: ReadContext, first: int, last: int, error: str, row: list[str]
-) -> Iterator[Refusal]:
-    excerpt = ",".join(row)[: source.max_document_bytes].encode(errors="surrogateescape")
-    for line in range(first, max(first, last) + 1):
-        source.count()
-        yield Refusal(line, "line", "malformed_csv", error, excerpt_of(excerpt))
+def _refusal(row: _Row, line: int) -> Refusal:
+    beginning = ",".join(cell[:EXCERPT_BYTES] for cell in row.cells[:EXCERPT_BYTES])
+    excerpt = excerpt_of(beginning.encode(errors="surrogateescape"))
+    return Refusal(line, "line", row.reason, row.error, excerpt)

@@ -8,7 +8,6 @@ counts as no loss.
 from collections.abc import Iterator
 
 from pipeline.normalize.charset import decode_html
-from pipeline.normalize.pages import extract_page
 from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
 
 MAX_PAGE_BYTES = 20_000_000  # markup is many times its text, so a text's limit is not a page's
@@ -25,7 +24,7 @@ def read(source: ReadContext) -> Iterator[Record | Refusal]:
     if len(data) > limit:
         yield Refusal(0, "byte", "too_large", f"more than {limit} bytes", excerpt_of(data))
     else:
-        yield page_record(source, data, charset=None, offset=0, url=None)
+        yield page_record(data, charset=None, offset=0, url=None)
 
 
 def page_limit(source: ReadContext) -> int:
@@ -33,9 +32,6 @@ def page_limit(source: ReadContext) -> int:
     return max(source.max_document_bytes, MAX_PAGE_BYTES)
 
 
-def page_record(
-    source: ReadContext, data: bytes, charset: str | None, offset: int, url: str | None
-) -> Record | Refusal:
-    """Return the document that a page's bytes hold; `charset` is what its HTTP header declares."""
-    page = Record(decode_html(data, charset), offset, "byte", url=url)
-    return extract_page(page, source.extraction)
+def page_record(data: bytes, charset: str | None, offset: int, url: str | None) -> Record:
+    """Return the page that bytes hold; `charset` is what its HTTP header declares."""
+    return Record(decode_html(data, charset), offset, "byte", url=url, is_page=True)

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.normalize.fields import record_from
+from pipeline.normalize.formats.json_decoder import DECODER
 from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
+from schemas.recipe import Fields
 
-# NaN and Infinity are no JSON, but written by many; they become null.
-DECODER = json.JSONDecoder(parse_constant=lambda _: None)
 BLANK = " \t\r\n"
 
 
@@ -28,21 +28,19 @@ def read(source: ReadContext) -> Iterator[Record | Refusal]:
     try:
         for value in scanner.elements():
             source.count()
-            yield _record(value, source, offset)
+            yield record_of(value, source.fields, offset)
             offset += 1
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         source.count()
         yield Refusal(offset, "record", _reason_of(error), str(error), scanner.excerpt())
 
 
-def _record(value: Any, source: ReadContext, offset: int) -> Record | Refusal:
-    try:
-        if isinstance(value, dict):
-            return record_from(value, source.fields, offset, "record")
-        message = f"expected an object, found {type(value).__name__}"
-        return Refusal(offset, "record", "not_an_object", message, excerpt_of(value))
-    except RecursionError:
-        return Refusal(offset, "record", "malformed_json", "nested too deeply")
+def record_of(value: Any, fields: Fields, offset: int) -> Record | Refusal:
+    """Return the record that a value is, if it is an object."""
+    if isinstance(value, dict):
+        return record_from(value, fields, offset, "record")
+    message = f"expected an object, found {type(value).__name__}"
+    return Refusal(offset, "record", "not_an_object", message, excerpt_of(value))
 
 
 def _reason_of(error: Exception) -> str:

@@ -8,8 +8,8 @@ The path names keys; `[]` after a key says that it holds a list, each of whose i
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.normalize.fields import record_from
-from pipeline.normalize.formats.json_array import DECODER
+from pipeline.normalize.formats.json_array import record_of
+from pipeline.normalize.formats.json_decoder import DECODER
 from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
 
 MAX_OBJECT_DOCUMENTS = 10  # the object may be as large as this many documents of the largest size
@@ -27,11 +27,7 @@ def read(source: ReadContext) -> Iterator[Record | Refusal]:
         return
     for offset, record in enumerate(_follow(value, (source.fields.records or "").split("."))):
         source.count()
-        if isinstance(record, dict):
-            yield record_from(record, source.fields, offset, "record")
-        else:
-            message = f"expected an object, found {type(record).__name__}"
-            yield Refusal(offset, "record", "not_an_object", message, excerpt_of(record))
+        yield record_of(record, source.fields, offset)
 
 
 def _parse(data: bytes, limit: int) -> tuple[Refusal | None, Any]:
@@ -43,7 +39,7 @@ def _parse(data: bytes, limit: int) -> tuple[Refusal | None, Any]:
     except UnicodeDecodeError as error:
         message = f"not UTF-8 at byte {error.start}"
         return Refusal(error.start, "byte", "bad_utf8", message, excerpt_of(data)), None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         return Refusal(0, "byte", "malformed_json", str(error), excerpt_of(data)), None
 
 

@@ -6,9 +6,10 @@ neither is one refusal. `offset` is the number of the line from 1, or of the ele
 
 from collections.abc import Iterator
 
-from pipeline.normalize.compression import strip_compression
+from pipeline.compression import strip_compression
 from pipeline.normalize.fields import record_from
 from pipeline.normalize.formats import json_array, json_object
+from pipeline.normalize.formats.json_decoder import DECODER
 from pipeline.normalize.lines import BYTE_ORDER_MARK, Line, read_lines
 from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
 
@@ -35,8 +36,8 @@ def _holds_lines(head: bytes) -> bool:
     """Say whether the first line can be JSON by itself, or is too long to tell."""
     line, newline, _ = head.partition(b"\n")
     try:
-        json_array.DECODER.decode(line.decode())
-    except (ValueError, RecursionError):
+        DECODER.decode(line.decode())
+    except ValueError:
         return not newline
     return True
 
@@ -55,13 +56,11 @@ def _record(line: Line, content: bytes, source: ReadContext) -> Record | Refusal
         message = f"a line of {line.num_bytes} bytes; the limit is {2 * source.max_document_bytes}"
         return _refusal(line, "too_large", message)
     try:
-        value = json_array.DECODER.decode(content.decode())
+        value = DECODER.decode(content.decode())
         if isinstance(value, dict):
             return record_from(value, source.fields, line.number, "line")
     except UnicodeDecodeError as error:
         return _refusal(line, "bad_utf8", f"not UTF-8 at byte {error.start} of the line")
-    except RecursionError:
-        return _refusal(line, "malformed_json", "nested too deeply")
     except ValueError as error:
         return _refusal(line, "malformed_json", str(error))
     return _refusal(line, "not_an_object", f"expected an object, found {type(value).__name__}")

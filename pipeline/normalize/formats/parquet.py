@@ -16,29 +16,40 @@ from schemas.recipe import Fields
 
 Cells = dict[str, Any]
 
+# Arrow does not check what it reads: text that is not UTF-8, a date beyond Python's, no time zone.
+UNREADABLE = (ArithmeticError, LookupError, ValueError)
+
 
 def read(source: ReadContext) -> Iterator[Record | Refusal]:
     """Yield the records of a unit."""
     offset = 0
     try:
-        with pq.ParquetFile(source.unit.path) as table:
-            wanted = columns_of(source.fields, table.schema_arrow.names)
-            if wanted is None:
-                source.count()
-                yield missing_column(source.fields, table.schema_arrow.names, "row")
-                return
+        schema = pq.read_schema(source.unit.path)
+        names = schema.names
+        wanted = columns_of(source.fields, names)
+        if wanted is None:
+            source.count()
+            yield missing_column(source.fields, names, "row")
+            return
+        # As a dictionary, a long text that is stored once and repeated is held once.
+        repeated = [f.name for f in schema if f.name in wanted and _is_text(f.type)]
+        with pq.ParquetFile(source.unit.path, read_dictionary=repeated) as table:
             for row in _rows(table, wanted):
                 source.count()
                 yield _record(row, source.fields, offset)
                 offset += 1
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         if not source.unit.path.exists():
             raise
         source.count()
         yield Refusal(offset, "row", "corrupt_archive", str(error))
 
 
-def _rows(table: pq.ParquetFile, columns: list[str]) -> Iterator[Cells | UnicodeDecodeError]:
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_binary(kind))
+
+
+def _rows(table: pq.ParquetFile, columns: list[str]) -> Iterator[Cells | Exception]:
     size = sum(table.metadata.row_group(i).total_byte_size for i in range(table.num_row_groups))
     mean = max(1, size // max(1, table.metadata.num_rows))
     num_rows = max(1, min(MAX_ROWS, MAX_BYTES // mean))
@@ -46,14 +57,16 @@ def _rows(table: pq.ParquetFile, columns: list[str]) -> Iterator[Cells | Unicode
         for index in range(batch.num_rows):
             try:
                 yield batch.slice(index, 1).to_pylist()[0]
-            except UnicodeDecodeError as error:  # Arrow does not check what it reads
+            except UNREADABLE as error:
                 yield error
 
 
-def _record(row: Cells | UnicodeDecodeError, fields: Fields, offset: int) -> Record | Refusal:
+def _record(row: Cells | Exception, fields: Fields, offset: int) -> Record | Refusal:
     if isinstance(row, UnicodeDecodeError):
         excerpt = excerpt_of(row.object)
         return Refusal(offset, "row", "bad_utf8", f"not UTF-8 at byte {row.start}", excerpt)
+    if isinstance(row, Exception):
+        return Refusal(offset, "row", "malformed_row", f"{type(row).__name__}: {row}")
     try:
         row |= {
             name: row[name].decode() for name in fields.text if isinstance(row.get(name), bytes)

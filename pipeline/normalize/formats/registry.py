@@ -8,7 +8,7 @@ import importlib
 from pathlib import PurePosixPath
 from typing import cast
 
-from pipeline.normalize.compression import strip_compression
+from pipeline.compression import strip_compression
 from pipeline.normalize.record import ReadContext, Reader
 
 _PACKAGE = "pipeline.normalize.formats"

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from lxml import etree
 
-from pipeline.normalize.compression import ArchiveError
+from pipeline.compression import ArchiveError
 from pipeline.normalize.fragment import fragment_text
 from pipeline.normalize.record import ReadContext, Record, Refusal, excerpt_of
 from pipeline.normalize.xml_stream import stream_xml

@@ -59,7 +59,7 @@ def _read_record(source: ReadContext, record: ArchiveRecord) -> Record | Refusal
         return _refuse(record, "too_large", str(error))
     except HttpError as error:
         return _refuse(record, "malformed_http", str(error))
-    result = _document(source, record, response.content_type, body)
+    result = _document(record, response.content_type, body)
     return _with_facts(result, record, response) if isinstance(result, Record) else result
 
 
@@ -71,14 +71,12 @@ def _response(record: ArchiveRecord) -> Response:
     return Response(200, {"content-type": content_type}, record.block or b"")
 
 
-def _document(
-    source: ReadContext, record: ArchiveRecord, content_type: str, body: bytes
-) -> Record | Refusal:
+def _document(record: ArchiveRecord, content_type: str, body: bytes) -> Record | Refusal:
     kind, charset = media_type(content_type), charset_of(content_type)
     if kind not in (*HTML_TYPES, "text/plain") or _is_binary(body):
         return _refuse(record, "not_text", f"content type {kind or 'not given'}")
     if kind in HTML_TYPES:
-        return page_record(source, body, charset, record.offset, record.url)
+        return page_record(body, charset, record.offset, record.url)
     text = decode_plain(body, charset)
     if not text.strip():
         return _refuse(record, "empty_text", "the body is empty")

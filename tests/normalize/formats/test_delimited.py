@@ -52,6 +52,25 @@ def test_a_cell_beyond_the_limit_is_refused_and_reading_goes_on(read: Read) -> N
     assert len(results) == 2
 
 
+def test_an_open_quote_in_the_last_column_loses_what_it_swallows(read: Read) -> None:
+    results = read("x.csv", 'id,text\n1,a\n2,"b\n3,c\n4,d\n')
+    assert [r.reason for r in results[1:]] == ["malformed_csv"] * 3
+    assert "never closed" in results[1].error
+
+
+@pytest.mark.parametrize("row", ["good," + "x" * 5000, "x" * 1500 + "," + "y" * 900])
+def test_a_row_that_was_cut_short_is_no_document(read: Read, row: str) -> None:
+    first, last = read("x.csv", f"text,more\n{row}\ngood,more\n", Fields(), max_bytes=1000)
+    assert (first.reason, first.offset) == ("too_large", 2)
+    assert last.text == "good"
+
+
+@pytest.mark.parametrize("content", ["id,text\r1,a\r2,b\r", 'id,"text\n' + "1,abc\n" * 2000])
+def test_a_header_that_cannot_be_read_is_one_refusal(read: Read, content: str) -> None:
+    (refusal,) = read("x.csv", content, max_bytes=1000)
+    assert (refusal.reason, refusal.offset) == ("malformed_csv", 1)
+
+
 def test_no_column_for_the_text(read: Read) -> None:
     (refusal,) = read("x.csv", "a,b\n1,2\n")
     assert refusal.reason == "missing_column"

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
-from pipeline.normalize.record import Record
+from pipeline.normalize.record import ReadContext, Record
+from pipeline.normalize.stage import read_unit
+from pipeline.shard import Unit
 from schemas.recipe import Fields
 from tests.support.reading import Read, read_file
 
@@ -44,6 +47,33 @@ def test_a_string_column_that_lies_about_its_encoding(read: Read) -> None:
         r.text if isinstance(r, Record) else r.reason
         for r in read("x.parquet", parquet(text=column))
     ] == ["a", "bad_utf8", "c"]
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pa.array([0, 2**30], pa.date32()),
+        pa.array([0, 2**62], pa.timestamp("us")),
+        pa.array([0, -(2**60)], pa.timestamp("ms")),
+        pa.array([0, 2**62], pa.duration("s")),
+    ],
+)
+def test_a_date_that_cannot_be_spoils_its_own_row_only(read: Read, days: pa.Array) -> None:
+    first, last = read("x.parquet", parquet(text=["a", "b"], day=days), Fields(created="day"))
+    assert isinstance(first, Record)
+    assert (last.reason, last.offset) == ("malformed_row", 1)
+
+
+def test_one_long_text_repeated_is_not_held_as_often(tmp_path: Path) -> None:
+    content = parquet(text=["x" * 100_000] * 2_000)
+    assert len(content) < 200_000
+    before = pa.total_allocated_bytes()
+    (tmp_path / "x.parquet").write_bytes(content)
+    unit = Unit("some", "x.parquet", tmp_path / "x.parquet", "digest", len(content))
+    results = read_unit(ReadContext(unit), "parquet")
+    peaks = [pa.total_allocated_bytes() - before for _ in results]
+    assert len(peaks) == 2_000
+    assert max(peaks) < 20_000_000
 
 
 def test_a_table_without_the_column_is_one_refusal(read: Read) -> None:

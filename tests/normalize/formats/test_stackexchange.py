@@ -94,6 +94,9 @@ def test_a_thread_beyond_the_limit(read: Read) -> None:
         ("text <b>bold</b>, <a href='x'>link</a>.", "text bold, link."),
         ("  ", ""),
         ("<!-- only -->", ""),
+        ("<html></html>", ""),
+        ("<!DOCTYPE html><frameset></frameset>", ""),
+        ("<html><body>a page</body></html>", "a page"),
         ("<table><tr><td>1</td><td>2</td></tr><tr><td>3</td></tr></table>", "1 2\n3"),
     ],
 )

@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.masking import PLACEHOLDERS, Span, mask
+from pipeline.pii.masking import PLACEHOLDERS, Span, mask
 
 
 def test_replaces_each_span_by_its_kind() -> None:

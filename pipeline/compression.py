@@ -10,7 +10,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO, Literal, cast
+from typing import Any, Literal
 
 import zstandard
 
@@ -62,9 +62,9 @@ def read_chunks(path: Path, name: str) -> Iterator[bytes]:
                 yield piece[start : start + MAX_CHUNK_BYTES]
 
 
-def wrap_chunks(chunks: Iterator[bytes]) -> BinaryIO:
+def wrap_chunks(chunks: Iterator[bytes]) -> io.BufferedReader:
     """Return a stream that reads from an iterator of chunks."""
-    return cast(BinaryIO, io.BufferedReader(_ChunkStream(chunks), buffer_size=1 << 16))
+    return io.BufferedReader(_ChunkStream(chunks), buffer_size=1 << 16)
 
 
 def _expand(pieces: Iterator[bytes], start: Callable[[], Any]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from pipeline.normalize.compression import (
+from pipeline.compression import (
     MAX_CHUNK_BYTES,
     ArchiveError,
     read_chunks,

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.annotate.pii import PiiAnnotator, find_pii
-from pipeline.masking import mask
+from pipeline.annotate.pii import PiiAnnotator
+from pipeline.pii.find import find_pii
+from pipeline.pii.masking import mask
 from schemas.attributes import PII
 from schemas.recipe import PiiKind
 
