@@ -5,10 +5,11 @@ part of the identity of a build: the same recipe gives the same shards with any 
 Relative paths are relative to the recipe's own folder.
 """
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from schemas.banding import MAX_BANDS, MAX_ROWS, choose_banding
 from schemas.domain import Domain, DomainOrAuto
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -140,6 +141,15 @@ class Cleaning(Frozen):
     """What is masked in the exported text, with typed placeholders."""
 
 
+class BandingTarget(Frozen):
+    """What MinHash may miss and what it may compare in vain, at dedup's `min_jaccard`."""
+
+    max_miss_rate: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Share of the pairs just at the threshold that may go unnoticed; of those above, fewer do."""
+    max_false_rate: Annotated[float, Field(gt=0, lt=1)] = 0.35
+    """Share of the pairs below the threshold (Jaccards spread evenly) that may be compared."""
+
+
 class Dedup(Frozen):
     """Exact duplicates by content, near-duplicates by MinHash with verified Jaccard."""
 
@@ -147,11 +157,13 @@ class Dedup(Frozen):
     backend: Literal["numba", "datasketch"] = "numba"
     ngram: Annotated[int, Field(ge=1, le=50)] = 5
     """Words per shingle."""
-    bands: Annotated[int, Field(ge=1, le=256)] = 20
-    rows: Annotated[int, Field(ge=1, le=64)] = 6
-    """Hashes per band; bands × rows permutations in all. 20 × 6 finds 99.8 % of pairs at 0.8."""
     min_jaccard: Fraction = 0.8
     """A document is a duplicate when its shingles are at least this similar to its survivor's."""
+    target: BandingTarget | None = None
+    """Choose bands and rows by what may be missed; or give them."""
+    bands: Annotated[int, Field(ge=1, le=MAX_BANDS)] = 20
+    rows: Annotated[int, Field(ge=1, le=MAX_ROWS)] = 6
+    """Hashes per band; bands × rows permutations in all. 20 × 6 finds 99.8 % of pairs at 0.8."""
     survivor: Annotated[tuple[SurvivorKey, ...], Field(min_length=1)] = (
         "priority",
         "quality",
@@ -161,6 +173,23 @@ class Dedup(Frozen):
     """Who survives: highest priority, best quality, earliest date, smallest id, in this order."""
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")] = "2GB"
     """DuckDB's limit for the join of bands; more is spilled to the store's disk."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve_target(cls, given: Any) -> Any:
+        """Put the bands and rows that a target asks for beside it."""
+        if not isinstance(given, dict) or given.get("target") is None:
+            return given
+        target = BandingTarget.model_validate(given["target"])
+        threshold = float(given.get("min_jaccard", cls.model_fields["min_jaccard"].default))
+        chosen = choose_banding(threshold, target.max_miss_rate, target.max_false_rate)._asdict()
+        for name, value in chosen.items():
+            if given.get(name, value) != value:
+                raise ValueError(
+                    f"{name}: {given[name]} beside a target, which asks for {value}; "
+                    "give either a target or bands and rows"
+                )
+        return {**given, **chosen}
 
 
 class Examples(Frozen):

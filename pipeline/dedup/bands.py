@@ -22,7 +22,7 @@ from pipeline.kernels.shingles import Hashes
 from schemas.attributes import BANDS
 from schemas.recipe import Dedup
 
-VERSION = 2
+VERSION = 3
 DATASKETCH_SCHEME = "affine32"
 
 

@@ -11,20 +11,17 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.kernels.shingles import Integers
+from schemas.banding import Banding, found_probability
 
 NUM_CLUSTERS = 20
 
 
 def s_curve(bands: int, rows: int) -> list[dict[str, float]]:
-    """Return the probability that a pair of each Jaccard shares a band: 1 − (1 − jʳ)ᵇ.
-
-    Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, section 3.4.2.
-    """
-    points = np.linspace(0, 1, 41)
-    found = 1 - (1 - points**rows) ** bands
+    """Return the probability that a pair of each Jaccard shares a band."""
+    banding = Banding(bands, rows)
     return [
-        {"jaccard": round(float(j), 3), "probability": round(float(p), 6)}
-        for j, p in zip(points, found, strict=True)
+        {"jaccard": place / 40, "probability": round(found_probability(place / 40, banding), 6)}
+        for place in range(41)
     ]
 
 

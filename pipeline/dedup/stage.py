@@ -26,7 +26,7 @@ from pipeline.shard import Shard, read_attribute, read_texts
 from pipeline.store import Store
 from schemas.recipe import Dedup
 
-STAGE_VERSION = 3
+STAGE_VERSION = 4
 RANKED = ["id", "source", "priority", "quality", "created"]
 ATTRIBUTES = ("bands", "pii")
 EXCERPT_CHARACTERS = 300

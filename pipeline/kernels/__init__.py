@@ -1,1 +1,23 @@
-"""Kernels: free functions over numpy arrays, compiled by numba. Nothing of ours is imported."""
+"""Kernels: numba functions over numpy views of Arrow buffers; no Python object a document.
+
+What is compiled is kept on disk, in a folder named by the digest of all kernels: numba looks at the
+file that a function stands in alone, and would go on using an old version of what it calls.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numba
+
+HERE = Path(__file__).parent
+
+
+def cache_folder() -> Path:
+    """Return the folder for what is compiled from the kernels as they are now."""
+    sources = b"".join(path.read_bytes() for path in sorted(HERE.glob("*.py")))
+    return HERE / "__pycache__" / hashlib.sha256(sources).hexdigest()[:16]
+
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]

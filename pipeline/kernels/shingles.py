@@ -2,8 +2,8 @@ r"""Kernel: UTF-8 text → the hashes of its word n-grams (shingles), with no Py
 
 Reads valid UTF-8 bytes and offsets as Arrow keeps them, and a table of lower case; returns 64-bit
 hashes. Always true: a word is what `re.findall(r"\w+", text.lower())` finds, with final sigma
-counted as sigma (which of the two `lower` writes depends on the letters around it). A run of
-letters in a script without spaces is one word, as it is there.
+counted as sigma (which of the two `lower` writes depends on the letters around it); but a letter of
+a script without spaces is a word by itself, so that shingles there are character n-grams.
 """
 
 import numpy as np
@@ -17,6 +17,15 @@ FoldTable = npt.NDArray[np.uint32]
 
 LAST_LETTER = 0x40000  # no code point beyond planes 0 to 3 is a letter or a digit
 ENDS_WORD = np.uint32(1 << 31)
+STANDS_ALONE = np.uint32(1 << 30)
+LETTER = np.uint32(STANDS_ALONE - np.uint32(1))
+# Thai and Lao; Myanmar; Khmer; kana; ideographs of the Basic Multilingual Plane and beyond; and the
+# further blocks of Myanmar, kana and ideographs (Unicode Standard Annex 14, classes SA, ID and CJ).
+WITHOUT_SPACES = (
+    (0x0E00, 0x0F00), (0x1000, 0x10A0), (0x1780, 0x1800), (0x3005, 0x3008), (0x3040, 0x3100),
+    (0x31F0, 0x3200), (0x3400, 0x4DC0), (0x4E00, 0xA000), (0xA9E0, 0xAA00), (0xAA60, 0xAA80),
+    (0xF900, 0xFB00), (0xFF66, 0xFFA0), (0x1B000, 0x1B170), (0x20000, LAST_LETTER),
+)  # fmt: skip
 FNV_OFFSET = np.uint64(0xCBF29CE484222325)  # FNV-1a, 64 bits (RFC 9923), over code points
 FNV_PRIME = np.uint64(0x100000001B3)
 POLYNOMIAL = np.uint64(0x9E3779B97F4A7C15)  # odd, so multiplying by it loses nothing
@@ -26,7 +35,8 @@ def fold_table() -> FoldTable:
     """Return for each code point its lower case, or 0 where it is part of no word: uint32.
 
     ENDS_WORD is added where the lower case is a letter and a mark that no word holds: dotted
-    capital I, the one letter whose lower case is longer than itself.
+    capital I, the one letter whose lower case is longer than itself; STANDS_ALONE to the letters of
+    scripts without spaces.
     """
     table = np.zeros(LAST_LETTER, np.uint32)
     for code in range(LAST_LETTER):
@@ -34,6 +44,8 @@ def fold_table() -> FoldTable:
         if _is_word(lower[0]):
             ending = any(not _is_word(mark) for mark in lower[1:])
             table[code] = ord(lower[0]) | (int(ENDS_WORD) if ending else 0)
+            if any(low <= code < high for low, high in WITHOUT_SPACES):
+                table[code] |= STANDS_ALONE
     table[ord("ς")] = ord("σ")
     return table
 
@@ -78,10 +90,15 @@ def word_hashes(data: Bytes, start: int, end: int, fold: FoldTable, out: Hashes)
             code |= np.int64(data[position + 3]) & 0x3F
             position += 4
         letter = fold[code] if code < fold.size else np.uint32(0)
+        if letter & STANDS_ALONE:
+            if inside:
+                out[count] = mix(value)
+                count += 1
+            value = FNV_OFFSET
         if letter:
-            value = (value ^ np.uint64(letter & ~ENDS_WORD)) * FNV_PRIME
+            value = (value ^ np.uint64(letter & LETTER)) * FNV_PRIME
             inside = True
-        if inside and (letter == 0 or letter & ENDS_WORD):
+        if inside and (letter == 0 or letter > LETTER):
             out[count] = mix(value)
             count += 1
             value = FNV_OFFSET

@@ -11,8 +11,12 @@ import zstandard
 
 from pipeline.dedup.bands import make_bands_annotator
 from pipeline.dedup.duplicates import DedupResult, find_duplicates
+from pipeline.kernels.shingles import WITHOUT_SPACES
 from pipeline.normalize.identity import document_id
 from schemas.recipe import Dedup
+
+ALONE = "".join(f"{chr(low)}-{chr(high - 1)}" for low, high in WITHOUT_SPACES)
+WORD = re.compile(rf"(?=\w)[{ALONE}]|(?:(?![{ALONE}])\w)+")
 
 
 def candidates_of(texts: list[str], **columns: list[Any]) -> pa.Table:
@@ -45,7 +49,7 @@ def deduplicate(table: pa.Table, config: Dedup, scratch: Path) -> DedupResult:
 
 
 def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.lower())
+    words = WORD.findall(text.lower().replace("ς", "σ"))  # as the kernel says
     size = min(ngram, len(words))
     return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)} if words else set()
 

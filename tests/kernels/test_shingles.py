@@ -1,7 +1,6 @@
 """The shingle kernel against the slow, obvious way with `re`: the set of a text's word n-grams."""
 
 import itertools
-import re
 
 import numpy as np
 import pyarrow as pa
@@ -10,17 +9,14 @@ from hypothesis import strategies as st
 
 from pipeline.dedup.buffers import text_buffers
 from pipeline.kernels.shingles import distinct, fold_table, shingle_sets
+from tests.dedup.candidates import shingles_by_hand
 
 FOLD = fold_table()
 LETTERS = st.characters(exclude_categories=["Cs"])
 GOLDEN = [6651204900878673586, 7277892432376265626, 12718993287446722418]
-TEXTS = st.text(st.sampled_from("aB ,_é9Ж中ΣςİǅẞⅫ①\u0301\U0001f600\n") | LETTERS, max_size=60)
-
-
-def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:
-    words = re.findall(r"\w+", text.lower().replace("ς", "σ"))  # as the module says
-    size = min(ngram, len(words))
-    return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)} if words else set()
+TEXTS = st.text(
+    st.sampled_from("aB ,_é9Ж中文かなไทยមΣςİǅẞⅫ①\u0301\U0001f600\n") | LETTERS, max_size=60
+)
 
 
 def sets_of(texts: list[str], ngram: int) -> list[set[int]]:
@@ -51,6 +47,13 @@ def test_every_letter_is_one_to_python_too() -> None:
     letters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
     text = " ".join(letters)
     assert len(sets_of([text], 1)[0]) == len(shingles_by_hand(text, 1))
+
+
+def test_scripts_without_spaces_have_character_ngrams() -> None:
+    first, second = sets_of(["我爱北京天安门", "我爱北京,天安门!"], 3)
+    assert first == second
+    assert len(first) == 5
+    assert sets_of(["abc中文"], 1) == sets_of(["中 abc 文"], 1)
 
 
 def test_sigma_and_dotted_i() -> None:
