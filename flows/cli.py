@@ -149,12 +149,15 @@ def why(
     document_id: Annotated[
         str, typer.Argument(metavar="DOCUMENT_ID", help="An id, the start of one, or a source id.")
     ],
+    store: Annotated[
+        Path, typer.Option(metavar="DIR", help="The store that the build was made with.")
+    ] = Path("data/store"),
     debug: Debug = False,
 ) -> None:
-    """Say what happened to one document, with the evidence."""
+    """Say what happened to one document, with the evidence; a duplicate, and what sets it apart."""
     from pipeline.audit.why import explain
 
-    say(explain(directory, document_id))
+    say(explain(directory, document_id, store))
 
 
 @app.command()

@@ -1,10 +1,12 @@
 """Why: what happened to one document, at which stage, with the evidence, and where it is now.
 
-Reads the decisions of a build, and the shards or held-out files for the text; writes nothing. A
-document is named by its id, the beginning of its id, or the id it has in its source.
+Reads the decisions of a build, the shards or held-out files for the text, and the store for that
+of a duplicate; writes nothing. A document is named by its id, the beginning of its id, or the id it
+has in its source.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,9 +15,12 @@ import duckdb
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.audit.difference import describe_difference
+from pipeline.audit.stored import find_texts
 from pipeline.errors import InputError
 from pipeline.output import HELDOUT_FOLDER, SHARDS_FOLDER, read_build_manifest
 from pipeline.tables import open_tables, table_files
+from schemas.document import CONTENT_DIGITS
 from schemas.manifest import Manifest
 
 MAX_SUGGESTIONS = 5
@@ -50,9 +55,30 @@ class Explanation:
     """The document it lost to."""
 
 
-def explain(directory: Path, document_id: str) -> str:
-    """Return in words what happened to a document; raises as `look_up` does."""
-    return "\n".join(describe(look_up(directory, document_id)))
+def explain(directory: Path, document_id: str, store: Path) -> str:
+    """Return in words what happened to a document; raises as `look_up` does.
+
+    `store`: where the build's documents were kept, to show what sets a duplicate apart.
+    """
+    explanation = look_up(directory, document_id)
+    lines = describe(explanation)
+    if explanation.survivor:
+        own, other = explanation.decision["id"], explanation.survivor.decision["id"]
+        lines += ["", *compare(find_texts(store, [own, other]), own, other, store)]
+    return "\n".join(lines)
+
+
+def compare(texts: Mapping[str, str], own: str, other: str, store: Path) -> list[str]:
+    """Return in lines what a document has that its survivor has not, and the reverse."""
+    if own[:CONTENT_DIGITS] == other[:CONTENT_DIGITS]:
+        return ["The two texts are the same."]
+    if not {own, other} <= texts.keys():
+        return [f"Their difference cannot be shown: {store} does not hold both (see --store)."]
+    changes = describe_difference(texts[own], texts[other])
+    return [
+        "From that text to this one, [-gone-] and {+come+}:",
+        *(f"  {change}" for change in changes),
+    ]
 
 
 def look_up(directory: Path, document_id: str) -> Explanation:

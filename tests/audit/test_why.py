@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,21 +34,36 @@ def test_a_kept_document_is_found_in_its_shard(build: Path, one: Callable[..., d
         assert pq.read_table(build / place.file)["id"][place.row].as_py() == row["id"]
     assert found.excerpt
     assert found.num_lost_to_it > 3
-    assert "kept: it is in the shards" in explain(build, row["id"])
+    assert "kept: it is in the shards" in explain(build, row["id"], build / "store")
 
 
 def test_a_duplicate_names_its_survivor(build: Path, one: Callable[..., dict]) -> None:
-    text = explain(build, one(reason="near_duplicate")["id"])
+    text = explain(build, one(reason="near_duplicate")["id"], build / "store")
     assert "jaccard: 0.9375" in text
     assert "It lost to this document:" in text
     assert one(decision="kept")["id"] in text
     assert "shards/anchor-" in text
+    assert "cannot be shown" in text
+
+
+def test_what_sets_a_duplicate_apart_is_shown_from_the_store(
+    build: Path, one: Callable[..., dict], tmp_path: Path
+) -> None:
+    ids = [one(reason="near_duplicate")["id"]]
+    ids.append(json.loads(one(id=ids[0])["evidence"])["survivor"])
+    texts = ["Ask ann@mail.org about the blue kite.", "Ask ann@mail.org about the red kite."]
+    place = tmp_path / "normalize" / "aa" / "aa1"
+    place.mkdir(parents=True)
+    pq.write_table(pa.table({"id": ids, "text": texts}), place / "documents.parquet")
+    text = explain(build, ids[0], tmp_path)
+    assert "<EMAIL> about the [-red-] {+blue+} kite." in text
+    assert "ann@mail.org" not in text
 
 
 @pytest.mark.parametrize("decision", ["held_out", "not_sampled", "quarantined", "dropped"])
 def test_every_fate_is_explained(build: Path, one: Callable[..., dict], decision: str) -> None:
     row = one(decision=decision)
-    text = explain(build, row["id"])
+    text = explain(build, row["id"], build / "store")
     assert row["stage"] in text
     assert row["reason"] in text
     assert decision.replace("_", " ") in text
