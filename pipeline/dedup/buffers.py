@@ -8,7 +8,15 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from pipeline.kernels.shingles import Bytes, FoldTable, Hashes, Integers, fold_table, shingle_sets
+from pipeline.kernels.shingles import (
+    FNV_PRIME,
+    Bytes,
+    FoldTable,
+    Hashes,
+    Integers,
+    fold_table,
+    shingle_sets,
+)
 
 
 def text_buffers(texts: pa.Array) -> tuple[Bytes, Integers]:
@@ -25,10 +33,12 @@ def text_buffers(texts: pa.Array) -> tuple[Bytes, Integers]:
     return content, ends.astype(np.int64)
 
 
-def shingles_of(texts: pa.Array, ngram: int) -> tuple[Hashes, Integers]:
+def shingles_of(
+    texts: pa.Array, ngram: int, multiplier: int = int(FNV_PRIME)
+) -> tuple[Hashes, Integers]:
     """Return the texts' distinct shingle hashes, end to end, and where each text's begin."""
     data, offsets = text_buffers(texts)
-    return shingle_sets(data, offsets, ngram, cached_fold_table())
+    return shingle_sets(data, offsets, ngram, cached_fold_table(), np.uint64(multiplier))
 
 
 @functools.cache

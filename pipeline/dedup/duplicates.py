@@ -41,13 +41,13 @@ class DedupResult:
 
 
 def find_duplicates(
-    candidates: pa.Table, read_texts: ReadTexts, config: Dedup, scratch: Path
+    candidates: pa.Table, read_texts: ReadTexts, config: Dedup, seed: int, scratch: Path
 ) -> DedupResult:
     """Find exact and near-duplicates among `candidates`.
 
     Columns: id, source, priority (int32), quality (float32), created (string), bands
-    (list<uint64>). `read_texts` returns the texts of candidates by row. `scratch` is a folder for
-    what exceeds the memory limit; nothing is left in it.
+    (list<uint64>). `read_texts` returns the texts of candidates by row. `seed` is the recipe's.
+    `scratch` is a folder for what exceeds the memory limit; nothing is left in it.
     """
     order = survival_order(candidates, config)
     ranked = candidates.take(pa.array(order))
@@ -56,7 +56,7 @@ def find_duplicates(
     unique = np.flatnonzero(survivor == np.arange(len(survivor)))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
         bands = ranked["bands"].take(pa.array(unique))
-        near = find_near_duplicates(bands, order[unique], read_texts, config, Path(folder))
+        near = find_near_duplicates(bands, order[unique], read_texts, config, seed, Path(folder))
     survivor[unique] = unique[near.survivor]
     similarity[unique] = near.similarity
     _follow(survivor, similarity)

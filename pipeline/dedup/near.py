@@ -33,17 +33,23 @@ class NearDuplicates:
 
 
 def find_near_duplicates(
-    bands: pa.ChunkedArray, rows: Integers, read_texts: ReadTexts, config: Dedup, scratch: Path
+    bands: pa.ChunkedArray,
+    rows: Integers,
+    read_texts: ReadTexts,
+    config: Dedup,
+    seed: int,
+    scratch: Path,
 ) -> NearDuplicates:
     """Find the near-duplicates among documents given by rank, best first.
 
-    `bands`: list<uint64>, `rows`: int64, what `read_texts` knows each document by.
+    `bands`: list<uint64>, `rows`: int64, what `read_texts` knows each document by; `seed`: of the
+    hashes they are verified by.
     """
     buckets = shared_buckets(bands, config.bands, config.memory_limit, scratch)
     groups = components(buckets.rank, buckets.leader, len(bands))
     members = np.unique(buckets.rank)
     members = members[np.lexsort((members, groups[members]))]  # neighbours are compared
-    sets = spool_shingles(read_texts, rows[members], config.ngram, scratch / "shingles")
+    sets = spool_shingles(read_texts, rows[members], config.ngram, seed, scratch / "shingles")
     choice = choose_survivors(sets, _membership(buckets, members), config.min_jaccard)
     survivor, similarity = np.arange(len(bands)), np.ones(len(bands), np.float32)
     survivor[members] = members[choice.survivor]

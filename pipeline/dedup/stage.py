@@ -26,7 +26,7 @@ from pipeline.shard import Shard, read_attribute, read_texts
 from pipeline.store import Store
 from schemas.recipe import Dedup
 
-STAGE_VERSION = 4
+STAGE_VERSION = 5
 RANKED = ["id", "source", "priority", "quality", "created"]
 ATTRIBUTES = ("bands", "pii")
 EXCERPT_CHARACTERS = 300
@@ -41,7 +41,7 @@ class Deduplicated:
 
 
 def deduplicate(
-    census: pa.Table, shards: Sequence[Shard], config: Dedup, store: Store
+    census: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int, store: Store
 ) -> Deduplicated:
     """Find the duplicates among the rows of the census that are still undecided.
 
@@ -60,24 +60,25 @@ def deduplicate(
             candidates.append_column("bands", bands),
             lambda chosen: read_texts(shards, rows[chosen]),
             config,
+            seed,
             folder,
         )
         write_table(folder / "duplicates.parquet", found.duplicates)
         clusters = _with_excerpts(found.figures["clusters"], candidates["id"], rows, shards)
         return {**found.figures, "clusters": clusters}
 
-    entry = store.obtain("dedup", _identity(candidates, shards, config), write)
+    entry = store.obtain("dedup", _identity(candidates, shards, config, seed), write)
     duplicates = pq.read_table(entry.file("duplicates.parquet"))
     return Deduplicated(_as_decisions(duplicates), entry.info)
 
 
-def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup) -> str:
+def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int) -> str:
     digest = hashlib.sha256()
     for name in RANKED:
         digest.update(json.dumps(candidates[name].to_pylist()).encode())
     known = [[shard.attribute_fingerprints[name] for name in ATTRIBUTES] for shard in shards]
     asked = config.model_dump(exclude={"memory_limit"})
-    return fingerprint("dedup", STAGE_VERSION, asked, digest.hexdigest(), known)
+    return fingerprint("dedup", STAGE_VERSION, asked, seed, digest.hexdigest(), known)
 
 
 def _with_excerpts(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numba import njit
 
 from pipeline.kernels.shingles import (
+    FNV_PRIME,
     Bytes,
     FoldTable,
     Hashes,
@@ -69,7 +70,9 @@ def signatures(
     minima = np.full((num_documents, factors.size), EMPTY, np.uint32)
     has_words = np.zeros(num_documents, np.bool_)
     for document in range(num_documents):
-        num_words = word_hashes(data, offsets[document], offsets[document + 1], fold, words)
+        num_words = word_hashes(
+            data, offsets[document], offsets[document + 1], fold, FNV_PRIME, words
+        )
         count = shingle_hashes(words, num_words, ngram, shingles)
         lower_minima(shingles[:count], factors, summands, minima[document])
         has_words[document] = count > 0

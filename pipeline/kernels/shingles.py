@@ -63,10 +63,13 @@ def mix(value: np.uint64) -> np.uint64:
 
 
 @njit(cache=True, nogil=True)
-def word_hashes(data: Bytes, start: int, end: int, fold: FoldTable, out: Hashes) -> int:
+def word_hashes(
+    data: Bytes, start: int, end: int, fold: FoldTable, multiplier: np.uint64, out: Hashes
+) -> int:
     """Write the hash of each word of data[start:end] to `out`; return how many there are.
 
-    `data` is valid UTF-8; `out` has room for (end - start + 1) // 2 words.
+    `data` is valid UTF-8; `out` has room for (end - start + 1) // 2 words. `multiplier` is odd:
+    FNV_PRIME gives FNV-1a; with one that nobody can guess nobody can make words that collide.
     """
     count = 0
     inside = False
@@ -96,7 +99,7 @@ def word_hashes(data: Bytes, start: int, end: int, fold: FoldTable, out: Hashes)
                 count += 1
             value = FNV_OFFSET
         if letter:
-            value = (value ^ np.uint64(letter & LETTER)) * FNV_PRIME
+            value = (value ^ np.uint64(letter & LETTER)) * multiplier
             inside = True
         if inside and (letter == 0 or letter > LETTER):
             out[count] = mix(value)
@@ -168,7 +171,7 @@ def distinct(hashes: Hashes, out: Hashes) -> int:
 
 @njit(cache=True, nogil=True)
 def shingle_sets(
-    data: Bytes, offsets: Integers, ngram: int, fold: FoldTable
+    data: Bytes, offsets: Integers, ngram: int, fold: FoldTable, multiplier: np.uint64
 ) -> tuple[Hashes, Integers]:
     """Return each document's distinct shingle hashes, ascending, end to end, and where each begins.
 
@@ -183,7 +186,9 @@ def shingle_sets(
     found = np.empty((offsets[-1] - offsets[0]) // 2 + num_documents, np.uint64)
     starts = np.zeros(num_documents + 1, np.int64)
     for document in range(num_documents):
-        num_words = word_hashes(data, offsets[document], offsets[document + 1], fold, words)
+        num_words = word_hashes(
+            data, offsets[document], offsets[document + 1], fold, multiplier, words
+        )
         count = shingle_hashes(words, num_words, ngram, shingles)
         total = starts[document]
         starts[document + 1] = total + distinct(shingles[:count], found[total:])

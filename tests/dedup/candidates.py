@@ -45,7 +45,7 @@ def bands_of(table: pa.Table, config: Dedup) -> pa.Array:
 def deduplicate(table: pa.Table, config: Dedup, scratch: Path) -> DedupResult:
     texts = table["text"].combine_chunks()
     candidates = table.drop_columns("text").append_column("bands", bands_of(table, config))
-    return find_duplicates(candidates, lambda rows: texts.take(pa.array(rows)), config, scratch)
+    return find_duplicates(candidates, lambda rows: texts.take(pa.array(rows)), config, 0, scratch)
 
 
 def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:

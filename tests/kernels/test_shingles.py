@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.dedup.buffers import text_buffers
-from pipeline.kernels.shingles import distinct, fold_table, shingle_sets
+from pipeline.kernels.shingles import FNV_PRIME, distinct, fold_table, shingle_sets
 from tests.dedup.candidates import shingles_by_hand
 
 FOLD = fold_table()
@@ -21,7 +21,7 @@ TEXTS = st.text(
 
 def sets_of(texts: list[str], ngram: int) -> list[set[int]]:
     data, offsets = text_buffers(pa.array(texts, pa.string()))
-    hashes, starts = shingle_sets(data, offsets, ngram, FOLD)
+    hashes, starts = shingle_sets(data, offsets, ngram, FOLD, FNV_PRIME)
     return [set(hashes[a:b].tolist()) for a, b in itertools.pairwise(starts)]
 
 
@@ -77,7 +77,7 @@ def test_distinct_sorts_whatever_repeats(spread: list[int], small: list[int], ti
 def test_a_slice_of_an_array_is_read_where_it_lies() -> None:
     texts = pa.array(["one two", "three four", "five"], pa.string())
     data, offsets = text_buffers(texts.slice(1, 1))
-    hashes, starts = shingle_sets(data, offsets, 2, FOLD)
+    hashes, starts = shingle_sets(data, offsets, 2, FOLD, FNV_PRIME)
     assert set(hashes.tolist()) == sets_of(["three four"], 2)[0]
     assert starts.tolist() == [0, 1]
 

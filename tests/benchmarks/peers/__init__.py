@@ -1,0 +1,52 @@
+"""Peers that benchmarks compare with: an environment for each, and one script a task.
+
+A script here is run by the peer's own interpreter. It reads a Parquet file with a `text` column and
+prints one JSON object: the seconds of the task alone, without start, import or reading.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ENVIRONMENTS = HERE.parents[2] / "build" / "peers"
+REQUIREMENTS = {
+    "datasketch": ("datasketch==2.0.0", "pyarrow==26.0.1"),
+    "rensa": ("rensa==0.5.0", "pyarrow==26.0.1"),
+    "datatrove": ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "pyarrow==26.0.1"),
+}
+
+
+def interpreter(peer: str) -> Path:
+    """Return the Python of a peer's environment, which is made at first use."""
+    folder = ENVIRONMENTS / peer
+    done = folder / ".complete"
+    if not done.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+        install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        subprocess.run([*install, *REQUIREMENTS[peer]], check=True, stderr=subprocess.DEVNULL)
+        done.touch()
+    return folder / "bin" / "python"
+
+
+def measure(peer: str, task: str, texts: Path) -> float:
+    """Return the seconds that a peer takes for a task, on one core."""
+    command = [str(interpreter(peer)), str(HERE / f"{peer}_{task}.py"), str(texts)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command,
+        check=False,
+        capture_output=True,
+        text=True,
+        env=environment,
+        preexec_fn=_one_core,
+    )
+    if done.returncode:
+        raise RuntimeError(f"{peer} failed:\n{done.stderr[-2000:]}")
+    return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+
+
+def _one_core() -> None:
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
