@@ -16,6 +16,7 @@ Hashes = npt.NDArray[np.uint64]
 FoldTable = npt.NDArray[np.uint32]
 
 LAST_LETTER = 0x40000  # no code point beyond planes 0 to 3 is a letter or a digit
+ASCII = 0x80
 ENDS_WORD = np.uint32(1 << 31)
 STANDS_ALONE = np.uint32(1 << 30)
 LETTER = np.uint32(STANDS_ALONE - np.uint32(1))
@@ -71,68 +72,72 @@ def word_hashes(
     `data` is valid UTF-8; `out` has room for (end - start + 1) // 2 words. `multiplier` is odd:
     FNV_PRIME gives FNV-1a; with one that nobody can guess nobody can make words that collide.
     """
-    count = 0
-    inside = False
-    value = FNV_OFFSET
-    position = start
-    while position < end:
-        byte = np.int64(data[position])
-        if byte < 0x80:
-            code = byte
-            position += 1
-        elif byte < 0xE0:
-            code = ((byte & 0x1F) << 6) | (np.int64(data[position + 1]) & 0x3F)
-            position += 2
-        elif byte < 0xF0:
-            code = ((byte & 0x0F) << 12) | ((np.int64(data[position + 1]) & 0x3F) << 6)
-            code |= np.int64(data[position + 2]) & 0x3F
-            position += 3
-        else:
-            code = ((byte & 0x07) << 18) | ((np.int64(data[position + 1]) & 0x3F) << 12)
-            code |= (np.int64(data[position + 2]) & 0x3F) << 6
-            code |= np.int64(data[position + 3]) & 0x3F
-            position += 4
+    count = np.uintp(0)
+    position, stop = np.uintp(start), np.uintp(end)  # unsigned: numba looks for no negative index
+    value, inside = FNV_OFFSET, False
+    while position < stop:
+        code, width = decode(data, position)
+        position += width
         letter = fold[code] if code < fold.size else np.uint32(0)
-        if letter & STANDS_ALONE:
-            if inside:
-                out[count] = mix(value)
-                count += 1
-            value = FNV_OFFSET
-        if letter:
-            value = (value ^ np.uint64(letter & LETTER)) * multiplier
-            inside = True
-        if inside and (letter == 0 or letter > LETTER):
+        if inside and (letter == 0 or letter & STANDS_ALONE):
             out[count] = mix(value)
-            count += 1
-            value = FNV_OFFSET
-            inside = False
+            count += np.uintp(1)
+            value, inside = FNV_OFFSET, False
+        if letter == 0:
+            continue
+        value, inside = (value ^ np.uint64(letter & LETTER)) * multiplier, True
+        if letter > LETTER:
+            out[count] = mix(value)
+            count += np.uintp(1)
+            value, inside = FNV_OFFSET, False
+            continue
+        while position < stop and data[position] < ASCII:  # the rest of most words
+            letter = fold[np.uintp(data[position])]
+            if letter == 0:
+                break
+            value = (value ^ np.uint64(letter)) * multiplier
+            position += np.uintp(1)
     if inside:
         out[count] = mix(value)
-        count += 1
-    return count
+        count += np.uintp(1)
+    return np.int64(count)
 
 
 @njit(cache=True, nogil=True)
-def combine(words: Hashes, first: int, size: int) -> np.uint64:
-    """Return the hash of `size` words in order: a polynomial modulo 2^64, mixed."""
-    value = np.uint64(size)
-    for index in range(first, first + size):
-        value = value * POLYNOMIAL + words[index]
-    return mix(value)
+def decode(data: Bytes, position: np.uintp) -> tuple[np.uintp, np.uintp]:
+    """Return the code point at a position of valid UTF-8, and how many bytes it takes."""
+    byte = np.uintp(data[position])
+    if byte < ASCII:
+        return byte, np.uintp(1)
+    second = np.uintp(data[position + np.uintp(1)]) & np.uintp(0x3F)
+    if byte < 0xE0:
+        return (byte & np.uintp(0x1F)) << np.uintp(6) | second, np.uintp(2)
+    third = np.uintp(data[position + np.uintp(2)]) & np.uintp(0x3F)
+    if byte < 0xF0:
+        upper = (byte & np.uintp(0x0F)) << np.uintp(12)
+        return upper | second << np.uintp(6) | third, np.uintp(3)
+    fourth = np.uintp(data[position + np.uintp(3)]) & np.uintp(0x3F)
+    upper = (byte & np.uintp(0x07)) << np.uintp(18) | second << np.uintp(12)
+    return upper | third << np.uintp(6) | fourth, np.uintp(4)
 
 
 @njit(cache=True, nogil=True)
 def shingle_hashes(words: Hashes, num_words: int, ngram: int, out: Hashes) -> int:
     """Write the hash of every run of `ngram` words to `out`; return how many there are.
 
-    A text of fewer words is one shingle of them all; a text without words has none.
+    It is a polynomial of the words modulo 2^64, mixed. A text of fewer words is one shingle of them
+    all; a text without words has none.
     """
     if num_words == 0:
         return 0
     size = min(ngram, num_words)
     count = num_words - size + 1
+    out[:count] = size
+    for place in range(size):  # outside, so that the loop over shingles is done by vectors
+        for first in range(count):
+            out[first] = out[first] * POLYNOMIAL + words[first + place]
     for first in range(count):
-        out[first] = combine(words, first, size)
+        out[first] = mix(out[first])
     return count
 
 
