@@ -100,7 +100,7 @@ def word_hashes(
     if inside:
         out[count] = mix(value)
         count += np.uintp(1)
-    return np.int64(count)
+    return int(count)
 
 
 @njit(cache=True, nogil=True)
