@@ -2,7 +2,7 @@
 
 # ruff: noqa: T201
 
-from tests.benchmarks import html_extraction, signatures
+from tests.benchmarks import dedup_accuracy, html_extraction, signatures
 from tests.conftest import CORPORA
 
 
@@ -10,9 +10,10 @@ def main() -> None:
     """Run one benchmark after the other."""
     signatures.main()
     if CORPORA.is_dir():
+        dedup_accuracy.main(CORPORA)
         html_extraction.main(CORPORA)
     else:
-        print("html_extraction: no corpora beside the project, left out")
+        print("dedup_accuracy, html_extraction: no corpora beside the project, left out")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dedup.bands import BandsAnnotator
-from tests.benchmarks.peers import measure
+from tests.benchmarks.peers import ask
 from tests.benchmarks.texts import installed_texts
 
 NUM_RUNS = 5
@@ -45,7 +45,7 @@ def main() -> None:
         path = Path(folder) / "texts.parquet"
         pq.write_table(pa.table({"text": part}), path)
         for peer, wanted in WANTED.items():
-            speed = _size(part) / measure(peer, "signatures", path)
+            speed = _size(part) / ask(peer, "signatures", path)["seconds"]
             print(f"  {peer:<14}{speed:8.2f} MB/s   {ours / speed:6.0f} × (wanted {wanted} ×)")
 
 

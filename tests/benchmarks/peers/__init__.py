@@ -1,7 +1,7 @@
 """Peers that benchmarks compare with: an environment for each, and one script a task.
 
 A script here is run by the peer's own interpreter. It reads a Parquet file with a `text` column and
-prints one JSON object: the seconds of the task alone, without start, import or reading.
+prints one JSON object: the seconds of the task, without start and import, and what it found.
 """
 
 import json
@@ -9,12 +9,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parents[2] / "build" / "peers"
 REQUIREMENTS = {
     "datasketch": ("datasketch==2.0.0", "pyarrow==26.0.1"),
     "rensa": ("rensa==0.5.0", "pyarrow==26.0.1"),
+    "text_dedup": ("text-dedup==0.4.0",),
     "datatrove": ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "pyarrow==26.0.1"),
 }
 
@@ -31,9 +33,14 @@ def interpreter(peer: str) -> Path:
     return folder / "bin" / "python"
 
 
-def measure(peer: str, task: str, texts: Path) -> float:
-    """Return the seconds that a peer takes for a task, on one core."""
-    command = [str(interpreter(peer)), str(HERE / f"{peer}_{task}.py"), str(texts)]
+def ask(peer: str, task: str, texts: Path, *options: int) -> dict[str, Any]:
+    """Return what a peer answers to a task, done on one core."""
+    command = [
+        str(interpreter(peer)),
+        str(HERE / f"{peer}_{task}.py"),
+        str(texts),
+        *map(str, options),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
     done = subprocess.run(
         command,
@@ -45,7 +52,8 @@ def measure(peer: str, task: str, texts: Path) -> float:
     )
     if done.returncode:
         raise RuntimeError(f"{peer} failed:\n{done.stderr[-2000:]}")
-    return float(json.loads(done.stdout.splitlines()[-1])["seconds"])
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
 
 
 def _one_core() -> None:
