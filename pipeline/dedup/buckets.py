@@ -1,7 +1,8 @@
-"""Bands joined out of core: which candidates share a bucket with others.
+"""Bands joined one after the other: which candidates share a bucket with others.
 
-Reads the band hashes of candidates in the order of survival; DuckDB spills to `scratch` beyond its
-memory limit. Never all pairs: a bucket of m documents gives m rows. Rows come in a total order.
+Reads the hashes of one band at a time, in the order of survival, so memory holds a band and not all
+of them; DuckDB spills to `scratch` beyond its memory limit. Never all pairs: a bucket of m
+documents gives m rows. Rows come in a total order.
 """
 
 from pathlib import Path
@@ -12,18 +13,14 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.errors import ConfigError
-from pipeline.kernels.shingles import Integers
+from pipeline.kernels.shingles import Hashes, Integers
 
 # A document is in one bucket of each band, so a bucket is known by its band and its first document.
 JOIN = """
-    WITH entries AS (
-        SELECT rank, unnest(bands) AS hash, generate_subscripts(bands, 1) - 1 AS band FROM ranked
-    ), shared AS (
-        SELECT band, hash, min(rank) AS leader FROM entries GROUP BY band, hash HAVING count(*) > 1
+    WITH shared AS (
+        SELECT hash, min(rank) AS leader FROM entries GROUP BY hash HAVING count(*) > 1
     )
-    SELECT rank, leader, leader * $num_bands + band AS bucket
-    FROM entries JOIN shared USING (band, hash)
-    ORDER BY rank, band
+    SELECT rank, leader FROM entries JOIN shared USING (hash) ORDER BY rank
 """
 
 
@@ -38,21 +35,31 @@ class Buckets(NamedTuple):
     bucket: Integers
 
 
-def shared_buckets(
-    bands: pa.ChunkedArray, num_bands: int, memory_limit: str, scratch: Path
-) -> Buckets:
-    """Return the buckets of two or more documents; a document's rank is its place in `bands`.
+def shared_buckets(bands: Hashes, rows: Integers, memory_limit: str, scratch: Path) -> Buckets:
+    """Return the buckets of two or more of the documents `rows`; a rank is a place in `rows`.
 
-    Raises ConfigError where the memory limit is not enough.
+    `bands`: uint64, shape (bands, documents), in a file or in memory. Raises ConfigError where the
+    memory limit is not enough.
     """
-    ranked = pa.table({"rank": np.arange(len(bands)), "bands": bands})
-    try:
-        with duckdb.connect(":memory:") as connection:
-            connection.execute("SET memory_limit = ?", [memory_limit])
-            connection.execute("SET temp_directory = ?", [str(scratch)])
-            connection.execute("SET preserve_insertion_order = false")
-            connection.register("ranked", ranked)
-            found = connection.sql(JOIN, params={"num_bands": num_bands}).to_arrow_table()
-    except duckdb.OutOfMemoryException as error:
-        raise ConfigError(f"dedup.memory_limit: {memory_limit} is too little: {error}") from error
-    return Buckets(*(found[name].to_numpy().astype(np.int64) for name in Buckets._fields))
+    found = []
+    with duckdb.connect(":memory:") as connection:
+        connection.execute("SET memory_limit = ?", [memory_limit])
+        connection.execute("SET temp_directory = ?", [str(scratch)])
+        connection.execute("SET preserve_insertion_order = false")
+        for band, hashes in enumerate(bands):
+            try:
+                rank, leader = _join(connection, hashes[rows])
+            except duckdb.OutOfMemoryException as error:
+                message = f"dedup.memory_limit: {memory_limit} is too little: {error}"
+                raise ConfigError(message) from error
+            found.append(Buckets(rank, leader, leader * len(bands) + band))
+    return Buckets(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+
+def _join(connection: duckdb.DuckDBPyConnection, hashes: Hashes) -> tuple[Integers, Integers]:
+    """Return rank and leader of those that share their hash."""
+    entries = pa.table({"rank": np.arange(len(hashes)), "hash": hashes})
+    connection.register("entries", entries)
+    found = connection.sql(JOIN).to_arrow_table()
+    connection.unregister("entries")
+    return found["rank"].to_numpy(), found["leader"].to_numpy()

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipeline.dedup.figures import count_by_source, describe_clusters, s_curve
 from pipeline.dedup.near import Floats, find_near_duplicates
-from pipeline.dedup.spool import ReadTexts
+from pipeline.dedup.spool import Bands, ReadTexts
 from pipeline.kernels.shingles import Integers
 from schemas.document import CONTENT_DIGITS
 from schemas.recipe import Dedup
@@ -41,12 +41,17 @@ class DedupResult:
 
 
 def find_duplicates(
-    candidates: pa.Table, read_texts: ReadTexts, config: Dedup, seed: int, scratch: Path
+    candidates: pa.Table,
+    bands: Bands,
+    read_texts: ReadTexts,
+    config: Dedup,
+    seed: int,
+    scratch: Path,
 ) -> DedupResult:
     """Find exact and near-duplicates among `candidates`.
 
-    Columns: id, source, priority (int32), quality (float32), created (string), bands
-    (list<uint64>). `read_texts` returns the texts of candidates by row. `seed` is the recipe's.
+    Columns: id, source, priority (int32), quality (float32), created (string). `bands` are those of
+    the same rows, `read_texts` returns their texts. `seed` is the recipe's.
     `scratch` is a folder for what exceeds the memory limit; nothing is left in it.
     """
     order = survival_order(candidates, config)
@@ -55,7 +60,6 @@ def find_duplicates(
     similarity = np.ones(len(survivor), np.float32)
     unique = np.flatnonzero(survivor == np.arange(len(survivor)))
     with tempfile.TemporaryDirectory(dir=scratch) as folder:
-        bands = ranked["bands"].take(pa.array(unique))
         near = find_near_duplicates(bands, order[unique], read_texts, config, seed, Path(folder))
     survivor[unique] = unique[near.survivor]
     similarity[unique] = near.similarity

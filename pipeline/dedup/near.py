@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipeline.dedup.buckets import Buckets, shared_buckets
-from pipeline.dedup.spool import ReadTexts, spool_shingles
+from pipeline.dedup.spool import Bands, ReadTexts, spool_shingles
 from pipeline.kernels.shingles import Integers
 from pipeline.kernels.survivors import Membership, choose_survivors
 from pipeline.kernels.unionfind import components
@@ -33,7 +32,7 @@ class NearDuplicates:
 
 
 def find_near_duplicates(
-    bands: pa.ChunkedArray,
+    bands: Bands,
     rows: Integers,
     read_texts: ReadTexts,
     config: Dedup,
@@ -42,16 +41,18 @@ def find_near_duplicates(
 ) -> NearDuplicates:
     """Find the near-duplicates among documents given by rank, best first.
 
-    `bands`: list<uint64>, `rows`: int64, what `read_texts` knows each document by; `seed`: of the
-    hashes they are verified by.
+    `rows`: int64, what `bands` and `read_texts` know each document by; `seed`: of the hashes they
+    are verified by.
     """
-    buckets = shared_buckets(bands, config.bands, config.memory_limit, scratch)
-    groups = components(buckets.rank, buckets.leader, len(bands))
+    signed = np.flatnonzero(bands.has_words[rows])
+    buckets = shared_buckets(bands.hashes, rows[signed], config.memory_limit, scratch)
+    buckets = Buckets(signed[buckets.rank], signed[buckets.leader], buckets.bucket)
+    groups = components(buckets.rank, buckets.leader, len(rows))
     members = np.unique(buckets.rank)
     members = members[np.lexsort((members, groups[members]))]  # neighbours are compared
     sets = spool_shingles(read_texts, rows[members], config.ngram, seed, scratch / "shingles")
     choice = choose_survivors(sets, _membership(buckets, members), config.min_jaccard)
-    survivor, similarity = np.arange(len(bands)), np.ones(len(bands), np.float32)
+    survivor, similarity = np.arange(len(rows)), np.ones(len(rows), np.float32)
     survivor[members] = members[choice.survivor]
     similarity[members] = choice.similarity
     sizes = np.unique(groups[members], return_counts=True)[1]

@@ -1,23 +1,52 @@
-"""Shingles of candidates, kept in a file: more of them than memory holds can be compared.
+"""Bands and shingles of candidates, kept in files: more of them than memory holds can be compared.
 
-Reads texts a chunk at a time, in the order they are stored in; writes one flat file of uint64 and
-returns it mapped into memory.
+Reads them a batch at a time, in the order they are stored in; writes flat files of uint64 and
+returns them mapped into memory.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.dedup.buffers import shingles_of
 from pipeline.fingerprint import derive_seed
-from pipeline.kernels.shingles import Integers
+from pipeline.kernels.shingles import Hashes, Integers
 from pipeline.kernels.survivors import ShingleSets
 
 CHUNK_DOCUMENTS = 2_000  # texts in memory at a time
 
+
+class Bands(NamedTuple):
+    """Band hashes, uint64, shape (bands, candidates), 0 where a candidate has no words; bool."""
+
+    hashes: Hashes
+    has_words: npt.NDArray[np.bool_]
+
+
 ReadTexts = Callable[[Integers], pa.Array]  # rows of candidates → their texts
+
+
+def spool_bands(
+    batches: Iterable[pa.Array], num_bands: int, num_candidates: int, path: Path
+) -> Bands:
+    """Return the bands of all candidates, given in order as batches of list<uint64>."""
+    has_words = np.zeros(num_candidates, np.bool_)
+    if num_candidates == 0:
+        return Bands(np.empty((num_bands, 0), np.uint64), has_words)
+    hashes = np.memmap(path, np.uint64, mode="w+", shape=(num_bands, num_candidates))
+    first = 0
+    for batch in batches:
+        present = pc.list_value_length(batch).to_numpy(zero_copy_only=False) > 0
+        places = first + np.flatnonzero(present)
+        has_words[places] = True
+        hashes[:, places] = batch.flatten().to_numpy().reshape(-1, num_bands).T
+        first += len(batch)
+    return Bands(hashes, has_words)
 
 
 def spool_shingles(

@@ -7,20 +7,23 @@ again. Texts that are shown are masked, as exported ones are.
 
 import hashlib
 import json
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.dedup.duplicates import find_duplicates
+from pipeline.dedup.spool import spool_bands
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import canonical_json, fingerprint
-from pipeline.parquet import write_table
+from pipeline.parquet import read_batches, write_table
 from pipeline.pii.masking import mask
 from pipeline.shard import Shard, read_attribute, read_texts
 from pipeline.store import Store
@@ -51,18 +54,21 @@ def deduplicate(
     num_documents = sum(shard.num_documents for shard in shards)
     if census.num_rows != num_documents:
         raise IntegrityError(f"a census of {census.num_rows} rows for {num_documents} documents")
-    rows = np.flatnonzero(pc.is_null(census["decision"]).to_numpy())
+    is_candidate = pc.is_null(census["decision"]).to_numpy()
+    rows = np.flatnonzero(is_candidate)
     candidates = census.select(RANKED).take(pa.array(rows))
 
     def write(folder: Path) -> dict[str, Any]:
-        bands = read_attribute(shards, "bands", ["bands"])["bands"].take(pa.array(rows))
-        found = find_duplicates(
-            candidates.append_column("bands", bands),
-            lambda chosen: read_texts(shards, rows[chosen]),
-            config,
-            seed,
-            folder,
-        )
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            batches = _bands_of(shards, is_candidate)
+            found = find_duplicates(
+                candidates,
+                spool_bands(batches, config.bands, len(rows), Path(scratch) / "bands"),
+                lambda chosen: read_texts(shards, rows[chosen]),
+                config,
+                seed,
+                Path(scratch),
+            )
         write_table(folder / "duplicates.parquet", found.duplicates)
         clusters = _with_excerpts(found.figures["clusters"], candidates["id"], rows, shards)
         return {**found.figures, "clusters": clusters}
@@ -70,6 +76,16 @@ def deduplicate(
     entry = store.obtain("dedup", _identity(candidates, shards, config, seed), write)
     duplicates = pq.read_table(entry.file("duplicates.parquet"))
     return Deduplicated(_as_decisions(duplicates), entry.info)
+
+
+def _bands_of(shards: Sequence[Shard], is_candidate: npt.NDArray[np.bool_]) -> Iterator[pa.Array]:
+    """Yield the bands of the candidates, a row group of a shard at a time."""
+    first = 0
+    for shard in shards:
+        for batch in read_batches(shard.attributes["bands"], ["bands"]):
+            chosen = is_candidate[first : first + batch.num_rows]
+            yield batch.column("bands").filter(pa.array(chosen))
+            first += batch.num_rows
 
 
 def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int) -> str:

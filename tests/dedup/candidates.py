@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import zstandard
 
 from pipeline.dedup.bands import make_bands_annotator
 from pipeline.dedup.duplicates import DedupResult, find_duplicates
+from pipeline.dedup.spool import spool_bands
 from pipeline.kernels.shingles import WITHOUT_SPACES
 from pipeline.normalize.identity import document_id
 from schemas.recipe import Dedup
@@ -44,8 +46,13 @@ def bands_of(table: pa.Table, config: Dedup) -> pa.Array:
 
 def deduplicate(table: pa.Table, config: Dedup, scratch: Path) -> DedupResult:
     texts = table["text"].combine_chunks()
-    candidates = table.drop_columns("text").append_column("bands", bands_of(table, config))
-    return find_duplicates(candidates, lambda rows: texts.take(pa.array(rows)), config, 0, scratch)
+    hashes = bands_of(table, config)
+    halves = (hashes.slice(0, len(hashes) // 2), hashes.slice(len(hashes) // 2))
+    with tempfile.TemporaryDirectory() as folder:
+        bands = spool_bands(halves, config.bands, table.num_rows, Path(folder) / "bands")
+        return find_duplicates(
+            table, bands, lambda rows: texts.take(pa.array(rows)), config, 0, scratch
+        )
 
 
 def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:

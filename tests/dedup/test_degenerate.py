@@ -9,6 +9,7 @@ import pytest
 from pipeline.dedup.buffers import shingles_of
 from pipeline.dedup.duplicates import find_duplicates
 from pipeline.dedup.near import MAX_COMPARED
+from pipeline.dedup.spool import Bands
 from schemas.recipe import Dedup
 from tests.dedup.candidates import candidates_of, deduplicate, jaccard_by_hand
 
@@ -71,9 +72,10 @@ def test_whoever_makes_bands_collide_removes_nothing(tmp_path: Path) -> None:
     """5,000 different documents with the bands of one: none goes, and few pairs are compared."""
     texts = [" ".join(f"w{i * j}" for j in range(8)) for i in range(1, 5_001)]
     table = candidates_of(texts)
-    bands = pa.array([list(range(20))] * len(texts), pa.list_(pa.uint64()))
+    bands = Bands(np.ones((20, len(texts)), np.uint64), np.ones(len(texts), np.bool_))
     found = find_duplicates(
-        table.drop_columns("text").append_column("bands", bands),
+        table,
+        bands,
         lambda rows: table["text"].take(pa.array(rows)).combine_chunks(),
         Dedup(),
         0,
