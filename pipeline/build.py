@@ -170,7 +170,7 @@ def drop_duplicates(
         return census, {}
     found: Deduplicated = runtime.run_once(
         "dedup",
-        lambda store: deduplicate(census, shards, recipe.dedup, recipe.seed, store),
+        lambda store: deduplicate(census, shards, recipe.dedup, recipe.seed, store, runtime.mapper),
         sum(shard.num_text_bytes for shard in shards),
     )
     return decide(census, found.decisions, "dedup"), found.figures

@@ -29,6 +29,7 @@ SHARDS_FOLDER = "shards"
 HELDOUT_FOLDER = "heldout"
 DECISIONS_FOLDER = "decisions"
 QUARANTINE_FOLDER = "quarantine"
+DEDUP_KIND = "dedup"
 
 
 def read_manifest(directory: Path) -> Manifest | FinetuneManifest:
@@ -46,15 +47,17 @@ def read_manifest(directory: Path) -> Manifest | FinetuneManifest:
         ) from None
     except (NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    model = FinetuneManifest if _is_finetune(data) else Manifest
+    if _kind(data) == DEDUP_KIND:
+        raise InputError(f"{directory}: holds deduplicated files; give a build or a fine-tune")
+    model = FinetuneManifest if _kind(data) == "finetune" else Manifest
     try:
         return model.model_validate(data)
     except ValidationError as error:
         raise InputError(f"{path}: not a manifest of this version: {error}") from error
 
 
-def _is_finetune(data: object) -> bool:
-    return isinstance(data, dict) and data.get("kind") == "finetune"
+def _kind(data: object) -> object:
+    return data.get("kind") if isinstance(data, dict) else None
 
 
 def read_build_manifest(directory: Path) -> Manifest:

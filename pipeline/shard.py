@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import IntegrityError
 from pipeline.parquet import read_batches
+from pipeline.texts import TextFiles
 
 
 @dataclass(frozen=True)
@@ -87,31 +87,6 @@ def read_columns(shards: Sequence[Shard], columns: list[str]) -> pa.Table:
     return pa.concat_tables(pq.read_table(s.documents, columns=columns) for s in shards)
 
 
-def read_texts(shards: Sequence[Shard], rows: np.ndarray) -> pa.Array:
-    """Return the texts of documents by their row in the concatenation of all shards.
-
-    `rows`: int64, any order. Each row group that holds a wanted row is read once.
-    """
-    starts = np.cumsum([0, *(shard.num_documents for shard in shards)])
-    order = np.argsort(rows, kind="stable")
-    ordered = rows[order]
-    owners = np.searchsorted(starts, ordered, side="right") - 1
-    pieces = [
-        _texts_of(shards[owner].documents, ordered[owners == owner] - starts[owner])
-        for owner in np.unique(owners)
-    ]
-    texts = pa.chunked_array(pieces, pa.string()).combine_chunks()
-    return texts.take(pa.array(np.argsort(order, kind="stable")))
-
-
-def _texts_of(documents: Path, rows: np.ndarray) -> pa.Array:
-    """Return the texts of ascending `rows` of one file."""
-    with pq.ParquetFile(documents) as parquet:
-        sizes = [parquet.metadata.row_group(i).num_rows for i in range(parquet.num_row_groups)]
-        starts = np.cumsum([0, *sizes])
-        groups = np.searchsorted(starts, rows, side="right") - 1
-        pieces = []
-        for group in np.unique(groups):
-            table = parquet.read_row_group(group, columns=["text"], use_threads=False)
-            pieces.append(table["text"].take(pa.array(rows[groups == group] - starts[group])))
-    return pa.chunked_array([c for piece in pieces for c in piece.chunks]).combine_chunks()
+def texts_of(shards: Sequence[Shard]) -> TextFiles:
+    """Return the texts of the documents of all shards, in shard order."""
+    return TextFiles(tuple(s.documents for s in shards), tuple(s.num_documents for s in shards))

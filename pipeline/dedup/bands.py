@@ -54,13 +54,20 @@ class BandsAnnotator:
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the bands of a batch; BANDS."""
-        sign = _sign if self.backend == "numba" else _sign_with_datasketch
-        texts, count = batch.column("text"), self.bands * self.rows
-        minima, has_words = sign(texts, self.ngram, count, self.seed)
-        hashes = band_hashes(minima, self.bands, self.rows)[has_words]
+        hashes = self.hashes(batch.column("text"))
+        has_words = hashes.any(axis=1)
         ends = np.concatenate(([0], np.cumsum(has_words))) * self.bands
-        lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(hashes.ravel()))
+        values = pa.array(hashes[has_words].ravel())
+        lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
         return pa.RecordBatch.from_arrays([batch.column("id"), lists], schema=BANDS)
+
+    def hashes(self, texts: pa.Array) -> Hashes:
+        """Return the band hashes of texts, shape (texts, bands); 0 where there are no words."""
+        sign = _sign if self.backend == "numba" else _sign_with_datasketch
+        minima, has_words = sign(texts, self.ngram, self.bands * self.rows, self.seed)
+        hashes = band_hashes(minima, self.bands, self.rows)
+        hashes[~has_words] = 0
+        return hashes
 
 
 def make_bands_annotator(config: Dedup, seed: int) -> BandsAnnotator:
@@ -88,11 +95,11 @@ def _sign(texts: pa.Array, ngram: int, count: int, seed: int) -> Signed:
 
 def _sign_with_datasketch(texts: pa.Array, ngram: int, count: int, seed: int) -> Signed:
     shingles, starts = shingles_of(texts, ngram)
-    short = (shingles >> np.uint64(32)).tolist()  # the scheme takes hashes of 32 bits
+    values = shingles.tolist()
     blank = datasketch.MinHash(count, seed % (1 << 32), hashfunc=int, scheme=DATASKETCH_SCHEME)
     minima = np.empty((len(texts), count), np.uint32)
     for document in range(len(texts)):
         sketch = blank.copy()
-        sketch.update_batch(short[starts[document] : starts[document + 1]])
+        sketch.update_batch(values[starts[document] : starts[document + 1]])
         minima[document] = sketch.hashvalues
     return minima, np.diff(starts) > 0

@@ -12,8 +12,8 @@ from pipeline.kernels.shingles import (
     FNV_PRIME,
     Bytes,
     FoldTable,
-    Hashes,
     Integers,
+    ShortHashes,
     fold_table,
     shingle_sets,
 )
@@ -35,8 +35,8 @@ def text_buffers(texts: pa.Array) -> tuple[Bytes, Integers]:
 
 def shingles_of(
     texts: pa.Array, ngram: int, multiplier: int = int(FNV_PRIME)
-) -> tuple[Hashes, Integers]:
-    """Return the texts' distinct shingle hashes, end to end, and where each text's begin."""
+) -> tuple[ShortHashes, Integers]:
+    """Return the texts' distinct shingles (uint32), end to end, and where each text's begin."""
     data, offsets = text_buffers(texts)
     return shingle_sets(data, offsets, ngram, cached_fold_table(), np.uint64(multiplier))
 

@@ -1,14 +1,14 @@
 """What there is to say about a deduplication: the S-curve, clusters, and what each source lost.
 
-Reads candidates in the order of survival and the survivor of each; returns what JSON can hold.
+Reads the survivor and the source of each document, in the order of survival; returns what JSON can
+hold.
 """
 
-from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipeline.kernels.shingles import Integers
 from schemas.banding import Banding, found_probability
@@ -26,11 +26,14 @@ def s_curve(bands: int, rows: int) -> list[dict[str, float]]:
 
 
 def describe_clusters(
-    ranked: pa.Table, survivor: Integers, similarity: npt.NDArray[np.float32]
+    survivor: Integers,
+    similarity: npt.NDArray[np.float32],
+    source: Integers,
+    source_names: Sequence[str],
 ) -> list[dict[str, Any]]:
     """Return the largest clusters: survivor, size, mean and least Jaccard, documents by source.
 
-    `least_similar` is the member to look at first. Columns read: id, source.
+    Documents are named by rank; `least_similar` is the member to look at first.
     """
     removed = np.flatnonzero(survivor != np.arange(len(survivor)))
     removed = removed[np.argsort(survivor[removed], kind="stable")]
@@ -38,31 +41,31 @@ def describe_clusters(
     described = []
     for place in np.lexsort((heads, -sizes))[:NUM_CLUSTERS]:
         members = removed[starts[place] : starts[place] + sizes[place]]
-        least = members[np.argmin(similarity[members])]
-        sources = ranked["source"].take(pa.array([heads[place], *members])).to_pylist()
+        sources, counts = np.unique(
+            source[np.append(members, heads[place])], return_counts=True
+        )
+        named = zip((source_names[i] for i in sources), counts.tolist(), strict=True)
         described.append(
             {
-                "survivor": ranked["id"][int(heads[place])].as_py(),
+                "survivor": int(heads[place]),
                 "size": len(members) + 1,
                 "mean_jaccard": round(float(similarity[members].mean(dtype=np.float64)), 4),
-                "min_jaccard": round(float(similarity[least]), 4),
-                "least_similar": ranked["id"][int(least)].as_py(),
-                "sources": dict(sorted(Counter(sources).items())),
+                "min_jaccard": round(float(similarity[members].min()), 4),
+                "least_similar": int(members[np.argmin(similarity[members])]),
+                "sources": dict(sorted(named)),
             }
         )
     return described
 
 
-def count_by_source(ranked: pa.Table, survivor: Integers) -> dict[str, dict[str, int]]:
-    """Return for each source how many candidates it gave, and how many of them are duplicates."""
-    is_removed = survivor != np.arange(len(survivor))
-    counted = (
-        pa.table({"source": ranked["source"], "removed": is_removed.astype(np.int64)})
-        .group_by("source")
-        .aggregate([("removed", "count"), ("removed", "sum")])
-        .sort_by("source")
-    )
+def count_by_source(
+    source: Integers, source_names: Sequence[str], is_removed: npt.NDArray[np.bool_]
+) -> dict[str, dict[str, int]]:
+    """Return for each source how many documents it gave, and how many of them are duplicates."""
+    given = np.bincount(source, minlength=len(source_names))
+    lost = np.bincount(source[is_removed], minlength=len(source_names))
     return {
-        row["source"]: {"candidates": row["removed_count"], "duplicates": row["removed_sum"]}
-        for row in counted.to_pylist()
+        name: {"candidates": int(given[place]), "duplicates": int(lost[place])}
+        for place, name in sorted(enumerate(source_names), key=lambda pair: pair[1])
+        if given[place]
     }

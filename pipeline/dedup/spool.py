@@ -1,73 +1,52 @@
-"""Bands and shingles of candidates, kept in files: more of them than memory holds can be compared.
+"""Band hashes in a file, band after band: more of them than memory holds can be joined.
 
-Reads them a batch at a time, in the order they are stored in; writes flat files of uint64 and
-returns them mapped into memory.
+Written row by row as documents are read, read band by band as bands are joined.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedup.buffers import shingles_of
-from pipeline.fingerprint import derive_seed
-from pipeline.kernels.shingles import Hashes, Integers
-from pipeline.kernels.survivors import ShingleSets
+from pipeline.kernels.shingles import Hashes
 
-CHUNK_DOCUMENTS = 2_000  # texts in memory at a time
+WIDTH = 8  # bytes of a hash
 
 
-class Bands(NamedTuple):
-    """Band hashes, uint64, shape (bands, candidates), 0 where a candidate has no words; bool."""
+@dataclass(frozen=True)
+class BandFile:
+    """Hashes, uint64, shape (bands, rows), in a flat file; 0 where a document has no words."""
 
-    hashes: Hashes
-    has_words: npt.NDArray[np.bool_]
+    path: Path
+    num_bands: int
+    num_rows: int
 
+    def create(self) -> "BandFile":
+        """Make the file, all zeros, and return this."""
+        with self.path.open("wb") as stream:
+            stream.truncate(WIDTH * self.num_bands * self.num_rows)
+        return self
 
-ReadTexts = Callable[[Integers], pa.Array]  # rows of candidates → their texts
+    def write(self, first_row: int, hashes: Hashes) -> None:
+        """Write the hashes of consecutive documents, shape (documents, bands)."""
+        with self.path.open("r+b") as stream:
+            for band in range(self.num_bands):
+                stream.seek(WIDTH * (band * self.num_rows + first_row))
+                stream.write(np.ascontiguousarray(hashes[:, band]).data)
 
+    def write_lists(self, batches: Iterable[pa.Array], first_row: int = 0) -> None:
+        """Write batches of list<uint64> (BANDS), one after the other; a short list has no words."""
+        for batch in batches:
+            hashes = np.zeros((len(batch), self.num_bands), np.uint64)
+            present = pc.list_value_length(batch).to_numpy(zero_copy_only=False) > 0
+            hashes[present] = batch.flatten().to_numpy().reshape(-1, self.num_bands)
+            self.write(first_row, hashes)
+            first_row += len(batch)
 
-def spool_bands(
-    batches: Iterable[pa.Array], num_bands: int, num_candidates: int, path: Path
-) -> Bands:
-    """Return the bands of all candidates, given in order as batches of list<uint64>."""
-    has_words = np.zeros(num_candidates, np.bool_)
-    if num_candidates == 0:
-        return Bands(np.empty((num_bands, 0), np.uint64), has_words)
-    hashes = np.memmap(path, np.uint64, mode="w+", shape=(num_bands, num_candidates))
-    first = 0
-    for batch in batches:
-        present = pc.list_value_length(batch).to_numpy(zero_copy_only=False) > 0
-        places = first + np.flatnonzero(present)
-        has_words[places] = True
-        hashes[:, places] = batch.flatten().to_numpy().reshape(-1, num_bands).T
-        first += len(batch)
-    return Bands(hashes, has_words)
-
-
-def spool_shingles(
-    read_texts: ReadTexts, rows: Integers, ngram: int, seed: int, path: Path
-) -> ShingleSets:
-    """Return the shingles of the texts of `rows` (int64, any order), in the order of `rows`.
-
-    Hashed by a multiplier of the seed, not as the bands are: documents that were made to collide
-    there do not collide here.
-    """
-    multiplier = derive_seed(seed, "shingles") | 1
-    order = np.argsort(rows)  # neighbours lie in one row group, which is read once
-    sizes = np.zeros(len(rows), np.int64)
-    with path.open("wb") as stream:
-        for first in range(0, len(rows), CHUNK_DOCUMENTS):
-            chosen = order[first : first + CHUNK_DOCUMENTS]
-            hashes, starts = shingles_of(read_texts(rows[chosen]), ngram, multiplier)
-            sizes[chosen] = np.diff(starts)
-            stream.write(hashes.data)
-    ends = np.empty_like(sizes)
-    ends[order] = np.cumsum(sizes[order])
-    is_empty = path.stat().st_size == 0  # which cannot be mapped
-    mapped = np.empty(0, np.uint64) if is_empty else np.memmap(path, np.uint64, mode="r")
-    return ShingleSets(np.asarray(mapped), ends - sizes, ends)
+    def read(self, band: int, first_row: int, num_rows: int) -> Hashes:
+        """Return one band of consecutive documents."""
+        offset = WIDTH * (band * self.num_rows + first_row)
+        return np.fromfile(self.path, np.uint64, num_rows, offset=offset)

@@ -6,33 +6,47 @@ again. Texts that are shown are masked, as exported ones are.
 """
 
 import hashlib
+import itertools
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.dedup.duplicates import find_duplicates
-from pipeline.dedup.spool import spool_bands
+from pipeline.dedup.content import keys_of_ids
+from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
+from pipeline.dedup.shingle_files import TextShingles
+from pipeline.dedup.spool import BandFile
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import canonical_json, fingerprint
+from pipeline.kernels.shingles import Integers
+from pipeline.mapping import Mapper, serial_map
 from pipeline.parquet import read_batches, write_table
 from pipeline.pii.masking import mask
-from pipeline.shard import Shard, read_attribute, read_texts
+from pipeline.shard import Shard, read_attribute, texts_of
 from pipeline.store import Store
 from schemas.recipe import Dedup
 
-STAGE_VERSION = 5
+STAGE_VERSION = 6
 RANKED = ["id", "source", "priority", "quality", "created"]
 ATTRIBUTES = ("bands", "pii")
 EXCERPT_CHARACTERS = 300
+
+
+DUPLICATE = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("survivor", pa.string(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # "exact" or "near"
+        pa.field("jaccard", pa.float32(), nullable=False),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,12 @@ class Deduplicated:
 
 
 def deduplicate(
-    census: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int, store: Store
+    census: pa.Table,
+    shards: Sequence[Shard],
+    config: Dedup,
+    seed: int,
+    store: Store,
+    mapper: Mapper = serial_map,
 ) -> Deduplicated:
     """Find the duplicates among the rows of the census that are still undecided.
 
@@ -54,23 +73,23 @@ def deduplicate(
     num_documents = sum(shard.num_documents for shard in shards)
     if census.num_rows != num_documents:
         raise IntegrityError(f"a census of {census.num_rows} rows for {num_documents} documents")
-    is_candidate = pc.is_null(census["decision"]).to_numpy()
-    rows = np.flatnonzero(is_candidate)
+    rows = np.flatnonzero(pc.is_null(census["decision"]).to_numpy())
     candidates = census.select(RANKED).take(pa.array(rows))
 
     def write(folder: Path) -> dict[str, Any]:
+        order = survival_order(candidates, config)
+        ids = candidates["id"].take(pa.array(order))
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            batches = _bands_of(shards, is_candidate)
             found = find_duplicates(
-                candidates,
-                spool_bands(batches, config.bands, len(rows), Path(scratch) / "bands"),
-                lambda chosen: read_texts(shards, rows[chosen]),
+                _ranked(candidates, ids, rows, order),
+                _spool_bands(shards, config.bands, num_documents, Path(scratch) / "bands"),
+                [(TextShingles(texts_of(shards), config.ngram, seed), num_documents)],
                 config,
-                seed,
+                mapper,
                 Path(scratch),
             )
-        write_table(folder / "duplicates.parquet", found.duplicates)
-        clusters = _with_excerpts(found.figures["clusters"], candidates["id"], rows, shards)
+        write_table(folder / "duplicates.parquet", _as_table(ids, found))
+        clusters = _with_excerpts(found.figures["clusters"], ids, rows[order], shards)
         return {**found.figures, "clusters": clusters}
 
     entry = store.obtain("dedup", _identity(candidates, shards, config, seed), write)
@@ -78,14 +97,45 @@ def deduplicate(
     return Deduplicated(_as_decisions(duplicates), entry.info)
 
 
-def _bands_of(shards: Sequence[Shard], is_candidate: npt.NDArray[np.bool_]) -> Iterator[pa.Array]:
-    """Yield the bands of the candidates, a row group of a shard at a time."""
-    first = 0
-    for shard in shards:
-        for batch in read_batches(shard.attributes["bands"], ["bands"]):
-            chosen = is_candidate[first : first + batch.num_rows]
-            yield batch.column("bands").filter(pa.array(chosen))
-            first += batch.num_rows
+def survival_order(candidates: pa.Table, config: Dedup) -> Integers:
+    """Return the rows of the candidates, best survivor first; ties end with the id."""
+    directions = {"priority": "descending", "quality": "descending", "created": "ascending"}
+    keys = itertools.takewhile(lambda key: key != "id", dict.fromkeys(config.survivor))
+    chosen = [(key, directions[key]) for key in keys]
+    order = pc.sort_indices(candidates, sort_keys=[*chosen, ("id", "ascending")])  # nulls last
+    return np.asarray(order, np.int64)
+
+
+def _ranked(candidates: pa.Table, ids: pa.ChunkedArray, rows: Integers, order: Integers) -> Ranked:
+    """Return the candidates in the order of survival."""
+    sources = candidates["source"].combine_chunks().dictionary_encode()
+    return Ranked(
+        rows=rows[order],
+        content=keys_of_ids(ids),
+        source=sources.indices.to_numpy().astype(np.int64)[order],
+        source_names=sources.dictionary.to_pylist(),
+    )
+
+
+def _spool_bands(
+    shards: Sequence[Shard], num_bands: int, num_documents: int, path: Path
+) -> BandFile:
+    bands = BandFile(path, num_bands, num_documents).create()
+    batches = (read_batches(shard.attributes["bands"], ["bands"]) for shard in shards)
+    bands.write_lists(batch.column("bands") for batch in itertools.chain.from_iterable(batches))
+    return bands
+
+
+def _as_table(ids: pa.ChunkedArray, found: Duplicates) -> pa.Table:
+    removed = found.removed
+    kind = pc.if_else(pa.array(found.is_exact[removed]), "exact", "near")
+    columns = [
+        ids.take(pa.array(removed)),
+        ids.take(pa.array(found.survivor[removed])),
+        kind,
+        pa.array(found.similarity[removed]),
+    ]
+    return pa.table(columns, schema=DUPLICATE).sort_by("id")
 
 
 def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int) -> str:
@@ -98,22 +148,28 @@ def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup, seed
 
 
 def _with_excerpts(
-    clusters: list[dict[str, Any]], ids: pa.ChunkedArray, rows: np.ndarray, shards: Sequence[Shard]
+    clusters: list[dict[str, Any]], ids: pa.ChunkedArray, rows: Integers, shards: Sequence[Shard]
 ) -> list[dict[str, Any]]:
-    """Return the clusters with how the survivor and the least similar member begin.
+    """Return the clusters with ids for ranks, and how survivor and least similar member begin.
 
-    `ids`: of the candidates; `rows`: int64, the place of each among all documents of the shards.
+    `ids` and `rows` (the place among all documents of the shards): of each rank.
     """
     if not clusters:
         return []
-    shown = [cluster[name] for cluster in clusters for name in ("survivor", "least_similar")]
-    chosen = rows[pc.index_in(pa.array(shown), value_set=ids.combine_chunks()).to_numpy()]
-    spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(chosen)).to_pylist()
-    texts = read_texts(shards, chosen).to_pylist()
+    ranks = [cluster[name] for cluster in clusters for name in ("survivor", "least_similar")]
+    spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(rows[ranks])).to_pylist()
+    texts = texts_of(shards).take(rows[ranks]).to_pylist()
     begins = [mask(*pair)[:EXCERPT_CHARACTERS] for pair in zip(texts, spans, strict=True)]
+    named = ids.take(pa.array(ranks)).to_pylist()
     return [
-        {**cluster, "excerpt": first, "least_similar_excerpt": second}
-        for cluster, first, second in zip(clusters, begins[::2], begins[1::2], strict=True)
+        {
+            **cluster,
+            "survivor": named[2 * place],
+            "least_similar": named[2 * place + 1],
+            "excerpt": begins[2 * place],
+            "least_similar_excerpt": begins[2 * place + 1],
+        }
+        for place, cluster in enumerate(clusters)
     ]
 
 

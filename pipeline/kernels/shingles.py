@@ -13,6 +13,7 @@ from numba import njit
 Bytes = npt.NDArray[np.uint8]
 Integers = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
+ShortHashes = npt.NDArray[np.uint32]
 FoldTable = npt.NDArray[np.uint32]
 
 LAST_LETTER = 0x40000  # no code point beyond planes 0 to 3 is a letter or a digit
@@ -177,10 +178,11 @@ def distinct(hashes: Hashes, out: Hashes) -> int:
 @njit(cache=True, nogil=True)
 def shingle_sets(
     data: Bytes, offsets: Integers, ngram: int, fold: FoldTable, multiplier: np.uint64
-) -> tuple[Hashes, Integers]:
-    """Return each document's distinct shingle hashes, ascending, end to end, and where each begins.
+) -> tuple[ShortHashes, Integers]:
+    """Return each document's distinct shingles, ascending, end to end, and where each begins.
 
-    Shapes: (total,) uint64 and (documents + 1,) int64.
+    Shapes: (total,) uint32 and (documents + 1,) int64. A shingle is the upper half of its hash: of
+    two documents of n shingles each, n² / 2^32 agree by chance, one in 4,300 of a million.
     """
     num_documents = offsets.size - 1
     longest = 0
@@ -188,13 +190,19 @@ def shingle_sets(
         longest = max(longest, offsets[document + 1] - offsets[document])
     words = np.empty(longest // 2 + 1, np.uint64)
     shingles = np.empty(longest // 2 + 1, np.uint64)
-    found = np.empty((offsets[-1] - offsets[0]) // 2 + num_documents, np.uint64)
+    ascending = np.empty(longest // 2 + 1, np.uint64)
+    found = np.empty((offsets[-1] - offsets[0]) // 2 + num_documents, np.uint32)
     starts = np.zeros(num_documents + 1, np.int64)
     for document in range(num_documents):
         num_words = word_hashes(
             data, offsets[document], offsets[document + 1], fold, multiplier, words
         )
-        count = shingle_hashes(words, num_words, ngram, shingles)
+        count = distinct(shingles[: shingle_hashes(words, num_words, ngram, shingles)], ascending)
         total = starts[document]
-        starts[document + 1] = total + distinct(shingles[:count], found[total:])
+        for place in range(count):
+            half = np.uint32(ascending[place] >> np.uint64(32))
+            if total == starts[document] or found[total - 1] != half:
+                found[total] = half
+                total += 1
+        starts[document + 1] = total
     return found[: starts[-1]].copy(), starts

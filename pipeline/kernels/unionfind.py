@@ -7,11 +7,11 @@ named by its smallest member whatever the order of the edges.
 import numpy as np
 from numba import njit
 
-from pipeline.kernels.shingles import Integers
+from pipeline.kernels.buckets import Ranks
 
 
 @njit(cache=True, nogil=True)
-def find_root(parents: Integers, node: int) -> int:
+def find_root(parents: Ranks, node: int) -> int:
     """Return the root of a node's tree, shortening the way to it."""
     while parents[node] != node:
         parents[node] = parents[parents[node]]
@@ -20,16 +20,19 @@ def find_root(parents: Integers, node: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def components(left: Integers, right: Integers, num_nodes: int) -> Integers:
-    """Return for each node the smallest node of its component: int64, shape (num_nodes,)."""
-    parents = np.arange(num_nodes)
-    for edge in range(left.size):
-        first = find_root(parents, left[edge])
-        second = find_root(parents, right[edge])
-        if first < second:
-            parents[second] = first
-        elif second < first:
-            parents[first] = second
-    for node in range(num_nodes):
-        parents[node] = find_root(parents, node)
-    return parents
+def unite(parents: Ranks, leaders: Ranks) -> None:
+    """Join every node with its leader (below zero: it has none); `parents` begins as a range."""
+    for node in range(leaders.size):
+        if leaders[node] < 0:
+            continue
+        first, second = find_root(parents, node), find_root(parents, leaders[node])
+        parents[max(first, second)] = min(first, second)
+
+
+@njit(cache=True, nogil=True)
+def roots(parents: Ranks, nodes: np.ndarray) -> Ranks:
+    """Return for each of `nodes` the smallest node of its component: int32."""
+    found = np.empty(nodes.size, np.int32)
+    for place in range(nodes.size):
+        found[place] = find_root(parents, nodes[place])
+    return found

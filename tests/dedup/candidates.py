@@ -5,20 +5,31 @@ import json
 import re
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import zstandard
 
 from pipeline.dedup.bands import make_bands_annotator
-from pipeline.dedup.duplicates import DedupResult, find_duplicates
-from pipeline.dedup.spool import spool_bands
+from pipeline.dedup.duplicates import find_duplicates
+from pipeline.dedup.shingle_files import TextShingles
+from pipeline.dedup.spool import BandFile
+from pipeline.dedup.stage import _as_table, _ranked, survival_order
 from pipeline.kernels.shingles import WITHOUT_SPACES
+from pipeline.mapping import Mapper, serial_map
 from pipeline.normalize.identity import document_id
+from pipeline.texts import TextFiles
 from schemas.recipe import Dedup
 
 ALONE = "".join(f"{chr(low)}-{chr(high - 1)}" for low, high in WITHOUT_SPACES)
 WORD = re.compile(rf"(?=\w)[{ALONE}]|(?:(?![{ALONE}])\w)+")
+
+
+class DedupResult(NamedTuple):
+    duplicates: pa.Table
+    figures: dict[str, Any]
 
 
 def candidates_of(texts: list[str], **columns: list[Any]) -> pa.Table:
@@ -44,15 +55,34 @@ def bands_of(table: pa.Table, config: Dedup) -> pa.Array:
     return make_bands_annotator(config, 0).annotate(texts).column("bands")
 
 
-def deduplicate(table: pa.Table, config: Dedup, scratch: Path) -> DedupResult:
-    texts = table["text"].combine_chunks()
+def deduplicate(
+    table: pa.Table, config: Dedup, scratch: Path, mapper: Mapper = serial_map
+) -> DedupResult:
+    """Return the duplicates by id, and the figures with ids for ranks."""
     hashes = bands_of(table, config)
     halves = (hashes.slice(0, len(hashes) // 2), hashes.slice(len(hashes) // 2))
     with tempfile.TemporaryDirectory() as folder:
-        bands = spool_bands(halves, config.bands, table.num_rows, Path(folder) / "bands")
-        return find_duplicates(
-            table, bands, lambda rows: texts.take(pa.array(rows)), config, 0, scratch
-        )
+        bands = BandFile(Path(folder) / "bands", config.bands, table.num_rows).create()
+        bands.write_lists(halves)
+        return deduplicate_with(table, bands, config, scratch, mapper)
+
+
+def deduplicate_with(
+    table: pa.Table, bands: BandFile, config: Dedup, scratch: Path, mapper: Mapper = serial_map
+) -> DedupResult:
+    order = survival_order(table, config)
+    ids = table["id"].take(pa.array(order))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "documents.parquet"
+        pq.write_table(table, path, row_group_size=100)
+        texts = TextFiles((path,), (table.num_rows,))
+        sources = [(TextShingles(texts, config.ngram, 0), table.num_rows)]
+        ranked = _ranked(table, ids, np.arange(table.num_rows), order)
+        found = find_duplicates(ranked, bands, sources, config, mapper, scratch)
+    for cluster in found.figures["clusters"]:
+        for name in ("survivor", "least_similar"):
+            cluster[name] = ids[cluster[name]].as_py()
+    return DedupResult(_as_table(ids, found), found.figures)
 
 
 def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:

@@ -51,7 +51,7 @@ def test_every_removal_is_right(
         is_spaced = not re.search(f"[{ALONE}]", left + right)  # the labels know no other script
         jaccard = true[pair] if is_spaced else jaccard_by_hand(left, right)
         num_spaced += is_spaced
-        assert row["jaccard"] == pytest.approx(jaccard, abs=1e-6)
+        assert row["jaccard"] == pytest.approx(jaccard, abs=1e-5), "halves of hashes"
         assert jaccard >= 0.8 - 1e-6
     assert num_spaced > 0.97 * len(found)
 

@@ -7,11 +7,10 @@ import pyarrow as pa
 import pytest
 
 from pipeline.dedup.buffers import shingles_of
-from pipeline.dedup.duplicates import find_duplicates
 from pipeline.dedup.near import MAX_COMPARED
-from pipeline.dedup.spool import Bands
+from pipeline.dedup.spool import BandFile
 from schemas.recipe import Dedup
-from tests.dedup.candidates import candidates_of, deduplicate, jaccard_by_hand
+from tests.dedup.candidates import candidates_of, deduplicate, deduplicate_with, jaccard_by_hand
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["one"], ["", ""], ["a b c d", "a b c d"]])
@@ -72,15 +71,9 @@ def test_whoever_makes_bands_collide_removes_nothing(tmp_path: Path) -> None:
     """5,000 different documents with the bands of one: none goes, and few pairs are compared."""
     texts = [" ".join(f"w{i * j}" for j in range(8)) for i in range(1, 5_001)]
     table = candidates_of(texts)
-    bands = Bands(np.ones((20, len(texts)), np.uint64), np.ones(len(texts), np.bool_))
-    found = find_duplicates(
-        table,
-        bands,
-        lambda rows: table["text"].take(pa.array(rows)).combine_chunks(),
-        Dedup(),
-        0,
-        tmp_path,
-    )
+    bands = BandFile(tmp_path / "bands", 20, len(texts)).create()
+    bands.write(0, np.ones((len(texts), 20), np.uint64))
+    found = deduplicate_with(table, bands, Dedup(), tmp_path)
     assert found.duplicates.num_rows == 0
     assert found.figures["counts"]["num_candidate_pairs_verified"] <= 5_000 * MAX_COMPARED
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.dedup.duplicates import survival_order
+from pipeline.dedup.stage import survival_order
 from schemas.recipe import Dedup
 from tests.dedup.candidates import candidates_of, deduplicate, jaccard_by_hand
 
@@ -142,7 +142,7 @@ def test_figures_count_what_happened(tmp_path: Path) -> None:
     assert figures["counts"] == {
         "num_candidates": 5, "num_exact": 1, "num_near": 1, "num_sharing_a_band": 2,
         "num_components": 1, "max_component_documents": 2, "num_candidate_pairs_verified": 1,
-        "num_rejected_by_verification": 0,
+        "num_rejected_by_verification": 0, "num_beyond_a_full_bucket": 0,
     }  # fmt: skip
     assert figures["by_source"] == {
         "a": {"candidates": 2, "duplicates": 0},

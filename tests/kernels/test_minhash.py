@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from pipeline.dedup.buffers import text_buffers
 from pipeline.kernels.minhash import band_hashes, permutations, signatures
-from pipeline.kernels.shingles import FNV_PRIME, fold_table, shingle_sets
+from pipeline.kernels.shingles import fold_table
+from tests.support.hashes import hashes_of
 
 FOLD = fold_table()
 
@@ -25,9 +26,8 @@ def test_signatures_are_the_reference_ones(texts: list[str], seed: int) -> None:
     data, offsets = text_buffers(pa.array(texts, pa.string()))
     factors, summands = permutations(8, np.uint64(seed))
     minima, has_words = signatures(data, offsets, 3, factors, summands, FOLD)
-    hashes, starts = shingle_sets(data, offsets, 3, FOLD, FNV_PRIME)
-    for document in range(len(texts)):
-        own = hashes[starts[document] : starts[document + 1]].tolist()
+    for document, text in enumerate(texts):
+        own = list(hashes_of(text, 3))
         expected = signature_by_hand(own, factors.tolist(), summands.tolist())
         assert minima[document].tolist() == expected
         assert has_words[document] == bool(own)

@@ -7,29 +7,30 @@ from hypothesis import strategies as st
 
 from pipeline.kernels.survivors import (
     Choice,
-    Membership,
     ShingleSets,
     choose_survivors,
     jaccard_above,
 )
 
-hash_sets = st.sets(st.integers(0, 30) | st.integers(2**64 - 10, 2**64 - 1), max_size=30)
+hash_sets = st.sets(st.integers(0, 30) | st.integers(2**32 - 10, 2**32 - 1), max_size=30)
 
 
 def as_hashes(values: set[int]) -> np.ndarray:
-    return np.array(sorted(values), np.uint64)
+    return np.array(sorted(values), np.uint32)
 
 
-def choose(sets: list[set[int]], buckets: list[list[int]], capacity: int = 9) -> Choice:
-    ends = np.cumsum([len(s) for s in sets])
+def choose(
+    sets: list[set[int]], buckets: list[list[int]], capacity: int = 9, num_fixed: int = 0
+) -> Choice:
+    """Put document d into the buckets `buckets[d]`, each of which is a band of its own."""
     hashes = np.concatenate([as_hashes(s) for s in sets])
-    starts = np.concatenate([[0], np.cumsum([len(b) for b in buckets])])
-    memberships = np.array([b for each in buckets for b in each], np.int64)
-    return choose_survivors(
-        ShingleSets(hashes, ends - [len(s) for s in sets], ends),
-        Membership(memberships, starts, np.full(memberships.max() + 1, capacity)),
-        0.5,
-    )
+    starts = np.concatenate([[0], np.cumsum([len(s) for s in sets])])
+    leaders = np.full((len(sets), 1 + max(map(max, buckets))), -1, np.int32)
+    for bucket in range(leaders.shape[1]):
+        members = [document for document, own in enumerate(buckets) if bucket in own]
+        leaders[members, bucket] = min(members)
+    is_fixed = np.arange(len(sets)) < num_fixed
+    return choose_survivors(ShingleSets(hashes, starts), leaders, is_fixed, 0.5, capacity)
 
 
 @settings(max_examples=200, deadline=None)
@@ -63,3 +64,10 @@ def test_a_bucket_remembers_its_first_survivors() -> None:
     choice = choose([*unlike, unlike[1], unlike[40]], [[0]] * 52, capacity=3)
     assert choice.survivor.tolist() == [*range(50), 1, 51]
     assert choice.num_verified == 0 + 1 + 2 + 3 * 49
+    assert choice.num_unremembered == 47 + 1
+
+
+def test_documents_of_earlier_builds_stay_and_are_compared_with() -> None:
+    choice = choose([{1, 2}, {1, 2}, {1, 2}, {3, 4}], [[0]] * 4, num_fixed=2)
+    assert choice.survivor.tolist() == [0, 1, 0, 3]
+    assert choice.num_verified == 2 + 2

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.kernels.unionfind import components
+from pipeline.kernels.unionfind import roots, unite
 
 NODES = 12
-EDGES = st.lists(st.tuples(st.integers(0, NODES - 1), st.integers(0, NODES - 1)), max_size=20)
+LEADERS = st.lists(st.integers(-NODES, NODES - 1), min_size=NODES, max_size=NODES)
 
 
 def components_by_hand(edges: list[tuple[int, int]]) -> list[int]:
@@ -19,8 +19,10 @@ def components_by_hand(edges: list[tuple[int, int]]) -> list[int]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(EDGES)
-def test_a_component_is_named_by_its_smallest_node(edges: list[tuple[int, int]]) -> None:
-    left = np.array([a for a, _ in edges], np.int64)
-    right = np.array([b for _, b in edges], np.int64)
-    assert components(left, right, NODES).tolist() == components_by_hand(edges)
+@given(st.lists(LEADERS, max_size=4))
+def test_a_component_is_named_by_its_smallest_node(bands: list[list[int]]) -> None:
+    parents = np.arange(NODES, dtype=np.int32)
+    for leaders in bands:
+        unite(parents, np.array(leaders, np.int32))
+    edges = [(node, lead) for leaders in bands for node, lead in enumerate(leaders) if lead >= 0]
+    assert roots(parents, np.arange(NODES)).tolist() == components_by_hand(edges)

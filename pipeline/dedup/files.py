@@ -1,0 +1,212 @@
+"""Deduplication of Parquet files by themselves, without a build: files in, filtered files out.
+
+    OUT/documents/…      the input files, by the same names, without the duplicates
+    OUT/removed.parquet  every duplicate: where it was, where its survivor is, their Jaccard
+    OUT/manifest.json    parameters, counts, largest clusters, digests of the files
+
+Reads each text twice at most, all other columns once. Rows keep their order; of duplicates the
+first row survives, files counting in the order given. The result is the same for any mapper.
+"""
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.dedup.bands import BandsAnnotator, make_bands_annotator
+from pipeline.dedup.content import keys_of_texts
+from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
+from pipeline.dedup.inputs import ParquetInput, sign_ranges
+from pipeline.dedup.shingle_files import TextShingles
+from pipeline.dedup.spool import BandFile
+from pipeline.kernels.shingles import Hashes, Integers
+from pipeline.mapping import Mapper, serial_map
+from pipeline.output import DEDUP_KIND, MANIFEST_FILE, file_entry, replace_directory
+from pipeline.parquet import write_table
+from pipeline.texts import TextFiles
+from schemas.recipe import Dedup
+
+DOCUMENTS_FOLDER = "documents"
+REMOVED_FILE = "removed.parquet"
+REMOVED = pa.schema(
+    [
+        pa.field("file", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("survivor_file", pa.string(), nullable=False),
+        pa.field("survivor_row", pa.int64(), nullable=False),
+        pa.field("kind", pa.string(), nullable=False),  # "exact" or "near"
+        pa.field("jaccard", pa.float32(), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class _SignTask:
+    texts: TextFiles
+    rows: tuple[int, int]  # first, and after the last
+    annotator: BandsAnnotator
+    bands: BandFile
+
+
+@dataclass(frozen=True)
+class _FilterTask:
+    source: ParquetInput
+    column: str
+    target: Path
+    is_kept: npt.NDArray[np.bool_]
+
+
+def deduplicate_files(
+    inputs: Sequence[ParquetInput],
+    output: Path,
+    config: Dedup,
+    seed: int,
+    column: str = "text",
+    mapper: Mapper = serial_map,
+) -> dict[str, Any]:
+    """Write the files of `inputs` without duplicates to the folder `output`; return the manifest.
+
+    Raises OutputError where `output` holds something else. `output` gets everything or nothing;
+    beside it there must be room for the bands: 8 bytes a band and document, and half as much again.
+    """
+    texts = TextFiles(tuple(i.path for i in inputs), tuple(i.num_rows for i in inputs), column)
+    with replace_directory(output) as folder:
+        with tempfile.TemporaryDirectory(dir=folder) as name:
+            scratch = Path(name)
+            ranked, bands = _sign(texts, make_bands_annotator(config, seed), mapper, scratch)
+            shingles = [(TextShingles(texts, config.ngram, seed), bands.num_rows)]
+            found = find_duplicates(ranked, bands, shingles, config, mapper, scratch)
+        starts = np.concatenate(([0], np.cumsum(texts.num_rows)))
+        _filter(inputs, column, found.removed, starts, folder / DOCUMENTS_FOLDER, mapper)
+        names = [source.name for source in inputs]
+        write_table(folder / REMOVED_FILE, _as_table(found, names, starts))
+        return _write_manifest(folder, found, names, starts, seed, column)
+
+
+def _sign(
+    texts: TextFiles, annotator: BandsAnnotator, mapper: Mapper, scratch: Path
+) -> tuple[Ranked, BandFile]:
+    """Return all documents, ranked as they stand in the files, and their bands."""
+    num_rows = sum(texts.num_rows)
+    bands = BandFile(scratch / "bands", annotator.bands, num_rows).create()
+    ranges = sign_ranges(texts)
+    tasks = [_SignTask(texts, rows, annotator, bands) for rows in ranges]
+    keys = mapper("sign", _sign_range, tasks, [stop - start for start, stop in ranges])
+    ranked = Ranked(
+        rows=np.arange(num_rows),
+        content=np.concatenate([np.empty((0, 2), np.uint64), *keys]),
+        source=np.repeat(np.arange(len(texts.num_rows)), texts.num_rows),
+        source_names=[path.name for path in texts.paths],
+    )
+    return ranked, bands
+
+
+def _sign_range(task: _SignTask) -> Hashes:
+    """Write the bands of some rows; return their content keys."""
+    first_row, keys = task.rows[0], [np.empty((0, 2), np.uint64)]
+    for batch in task.texts.batches(np.arange(*task.rows)):
+        task.bands.write(first_row, task.annotator.hashes(batch))
+        keys.append(keys_of_texts(batch))
+        first_row += len(batch)
+    return np.concatenate(keys)
+
+
+def _filter(
+    inputs: Sequence[ParquetInput],
+    column: str,
+    removed: Integers,
+    starts: Integers,
+    folder: Path,
+    mapper: Mapper,
+) -> None:
+    is_kept = np.ones(starts[-1], np.bool_)
+    is_kept[removed] = False
+    tasks = [
+        _FilterTask(source, column, folder / source.name, is_kept[start : start + source.num_rows])
+        for source, start in zip(inputs, starts[:-1].tolist(), strict=True)
+    ]
+    mapper("filter", _filter_file, tasks, [task.source.num_rows for task in tasks])
+
+
+def _filter_file(task: _FilterTask) -> None:
+    """Write the rows of one file that are kept, with its columns, metadata and compression."""
+    task.target.parent.mkdir(parents=True, exist_ok=True)
+    with pq.ParquetFile(task.source.path) as parquet:
+        options = _writer_options(parquet.metadata, task.column)
+        with pq.ParquetWriter(task.target, parquet.schema_arrow, **options) as writer:
+            start = 0
+            for group in range(parquet.num_row_groups):
+                table = parquet.read_row_group(group, use_threads=False)
+                mask = task.is_kept[start : start + table.num_rows]
+                start += table.num_rows
+                if kept := int(mask.sum()):
+                    chosen = table if kept == len(mask) else table.filter(pa.array(mask))
+                    writer.write_table(chosen, row_group_size=kept)
+
+
+def _writer_options(metadata: pq.FileMetaData, text_column: str) -> dict[str, Any]:
+    """Return compression and dictionaries as the file has them; texts never need a dictionary."""
+    if metadata.num_row_groups == 0:
+        return {}
+    group = metadata.row_group(0)
+    chunks = [group.column(index) for index in range(group.num_columns)]
+    codecs = {chunk.path_in_schema: chunk.compression for chunk in chunks}
+    dictionaries = [
+        chunk.path_in_schema
+        for chunk in chunks
+        if chunk.has_dictionary_page and chunk.path_in_schema != text_column
+    ]
+    return {"compression": codecs, "use_dictionary": dictionaries or False, "version": "2.6"}
+
+
+def _as_table(found: Duplicates, names: Sequence[str], starts: Integers) -> pa.Table:
+    """Return the duplicates, REMOVED, in the order of files and rows."""
+    columns: list[pa.Array] = []
+    for rows in (found.removed, found.survivor[found.removed]):
+        files = np.searchsorted(starts, rows, side="right") - 1
+        columns.append(pa.array(names, pa.string()).take(pa.array(files)))
+        columns.append(pa.array(rows - starts[files]))
+    columns.append(pc.if_else(pa.array(found.is_exact[found.removed]), "exact", "near"))
+    columns.append(pa.array(found.similarity[found.removed]))
+    return pa.table(columns, schema=REMOVED)
+
+
+def _write_manifest(
+    folder: Path,
+    found: Duplicates,
+    names: Sequence[str],
+    starts: Integers,
+    seed: int,
+    column: str,
+) -> dict[str, Any]:
+    written = [folder / REMOVED_FILE, *(folder / DOCUMENTS_FOLDER / name for name in names)]
+    manifest = {
+        "kind": DEDUP_KIND,
+        "seed": seed,
+        "column": column,
+        **found.figures,
+        "clusters": [_located(cluster, names, starts) for cluster in found.figures["clusters"]],
+        "files": [
+            file_entry(folder, path, num_rows=pq.read_metadata(path).num_rows).model_dump()
+            for path in written
+        ],
+    }
+    (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    return manifest
+
+
+def _located(cluster: dict[str, Any], names: Sequence[str], starts: Integers) -> dict[str, Any]:
+    """Return a cluster with files and rows for ranks, which are the rows of all files together."""
+    places = {}
+    for key in ("survivor", "least_similar"):
+        file = int(np.searchsorted(starts, cluster[key], side="right")) - 1
+        places[key] = {"file": names[file], "row": int(cluster[key] - starts[file])}
+    return {**cluster, **places}
