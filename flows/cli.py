@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows import terminal
+from flows import dedup_commands, terminal
 from flows.terminal import say
 
 app = typer.Typer(
@@ -170,6 +170,10 @@ def verify(directory: Folder, debug: Debug = False) -> None:
     say(show_checks(result))
     if not result.ok:
         raise typer.Exit(1)
+
+
+app.command()(dedup_commands.dedup)
+app.add_typer(dedup_commands.index_app, name="index")
 
 
 @app.command()

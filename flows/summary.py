@@ -1,12 +1,14 @@
 """What the command line says at the end of its commands: plain text, at most 80 columns."""
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pipeline.audit.checks import VerifyResult
 from pipeline.mixture.target import Target
 from pipeline.plan import Plan, PlannedSource
+from schemas.dedup_index import DedupIndex
 from schemas.finetune import FinetuneManifest, Forgetting
 from schemas.manifest import Manifest
 from schemas.mixture import Mixture
@@ -42,6 +44,46 @@ def summarise_build(manifest: Manifest, folder: Path) -> str:
             ),
             f"Shards: {folder / 'shards'}",
             f"Report: {folder / 'report.html'}",
+        ]
+    )
+
+
+def summarise_dedup(manifest: Mapping[str, Any], folder: Path) -> str:
+    """Return how many documents went, which file lost most, and where the rest is."""
+    counts, lost = manifest["counts"], manifest["by_source"]
+    num_removed = counts["num_exact"] + counts["num_near"]
+    rows = [
+        (name, f"{found['candidates']:,}", f"{found['duplicates']:,}")
+        for name, found in sorted(lost.items(), key=lambda item: -item[1]["duplicates"])[:10]
+    ]
+    more = f" The {len(rows)} files that lost most of {len(lost)}:" if len(lost) > 10 else ""
+    return "\n".join(
+        [
+            wrap(
+                f"{num_removed:,} of {counts['num_candidates']:,} documents removed: "
+                f"{counts['num_exact']:,} exact copies, {counts['num_near']:,} near-duplicates, "
+                f"each compared with the one that stays. "
+                f"{counts['num_rejected_by_verification']:,} pairs that shared a band were too "
+                f"different.{more}"
+            ),
+            *table(("file", "documents", "duplicates"), rows),
+            f"Documents: {folder / 'documents'}",
+            f"Removed:   {folder / 'removed.parquet'}",
+        ]
+    )
+
+
+def show_index(index: DedupIndex) -> str:
+    """Return how an index makes its hashes, and its segments."""
+    made = index.hashing
+    rows = [(s.name, f"{s.num_documents:,}", f"{s.num_bytes:,}", s.origin) for s in index.segments]
+    return "\n".join(
+        [
+            wrap(
+                f"Words {made.ngram} at a time, {made.bands} bands of {made.rows} rows, "
+                f"seed {made.seed} ({made.backend})"
+            ),
+            *table(("segment", "documents", "bytes", "from"), rows),
         ]
     )
 

@@ -24,7 +24,8 @@ from pipeline.census import (
     take_census,
     undecided,
 )
-from pipeline.dedup.bands import make_bands_annotator
+from pipeline.dedup.bands import hashing_of, make_bands_annotator
+from pipeline.dedup.index import Earlier, open_earlier
 from pipeline.dedup.stage import Deduplicated, deduplicate
 from pipeline.export.stage import ExportPlan, export_build, find_build
 from pipeline.filter.stage import filter_shard
@@ -52,16 +53,17 @@ def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifes
     check_writable(output)
     target = resolve_target(recipe.mixture, base)
     annotators = independent_annotators(recipe, base)
+    earlier = earlier_corpora(recipe, base)
     shards = normalize(find_units(recipe, base), recipe, runtime)
     check_losses(shards, recipe)
     for annotator in annotators:
         shards = annotate(shards, annotator, runtime)
     shards, figures = classify(shards, recipe, base, runtime)
     shards = filter_documents(shards, recipe, runtime)
-    identity = build_fingerprint(shards, recipe, target)
+    identity = build_fingerprint(shards, recipe, target, earlier)
     if finished := find_build(output, identity):
         return finished
-    plan = decide_all(shards, recipe, target, figures, identity, runtime)
+    plan = decide_all(shards, recipe, target, figures, identity, earlier, runtime)
     return runtime.run_once(
         "export",
         lambda store: export_build(plan, output, runtime.mapper, store.root),
@@ -79,6 +81,12 @@ def independent_annotators(recipe: Recipe, base: Path) -> list[Annotator]:
         make_contamination_annotator(recipe.decontamination, base),
         *([make_bands_annotator(recipe.dedup, recipe.seed)] if recipe.dedup.enabled else []),
     ]
+
+
+def earlier_corpora(recipe: Recipe, base: Path) -> Earlier:
+    """Return the documents of the indexes that a recipe names; raises where they will not do."""
+    folders = [base / folder for folder in recipe.dedup.against]
+    return open_earlier(folders, hashing_of(recipe.dedup, recipe.seed))
 
 
 def normalize(units: Sequence[Unit], recipe: Recipe, runtime: Runtime) -> list[Shard]:
@@ -126,14 +134,16 @@ def filter_documents(shards: Sequence[Shard], recipe: Recipe, runtime: Runtime) 
     )
 
 
-def build_fingerprint(shards: Sequence[Shard], recipe: Recipe, target: Target) -> str:
+def build_fingerprint(
+    shards: Sequence[Shard], recipe: Recipe, target: Target, earlier: Earlier
+) -> str:
     """Return the identity of the build: recipe, target, and everything known of its documents.
 
     The recipe gives the name of a mixture, or its path; what is in it is the target's.
     """
     known = [(shard.fingerprint, shard.attribute_fingerprints) for shard in shards]
-    asked = recipe.model_dump(exclude={"runtime"})
-    return fingerprint("build", BUILD_VERSION, asked, target.mixture, known)
+    asked = recipe.model_dump(exclude={"runtime": True, "dedup": {"memory_limit", "against"}})
+    return fingerprint("build", BUILD_VERSION, asked, target.mixture, known, earlier.digests)
 
 
 def decide_all(
@@ -142,12 +152,13 @@ def decide_all(
     target: Target,
     classifiers: Figures,
     identity: str,
+    earlier: Earlier,
     runtime: Runtime,
 ) -> ExportPlan:
     """Decide about every document that is left, and return what to export."""
     census = drop_lowest_quality(take_census(shards, recipe), recipe.quality)
     refuse_nothing_left(census)
-    census, duplicates = drop_duplicates(census, shards, recipe, runtime)
+    census, duplicates = drop_duplicates(census, shards, recipe, earlier, runtime)
     drawn = draw_sample(undecided(census), target.proportions, recipe.sample, recipe.seed)
     return ExportPlan(
         recipe=recipe,
@@ -163,7 +174,7 @@ def decide_all(
 
 
 def drop_duplicates(
-    census: pa.Table, shards: list[Shard], recipe: Recipe, runtime: Runtime
+    census: pa.Table, shards: list[Shard], recipe: Recipe, earlier: Earlier, runtime: Runtime
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Return the census with duplicates dropped, and what there is to say about them."""
     if not recipe.dedup.enabled:

@@ -54,6 +54,18 @@ def load_config(path: Path, model: type[M], overrides: Sequence[str] = ()) -> M:
         raise ConfigError(_explain(path, tree, data, error, model)) from error
 
 
+def config_of(model: type[M], overrides: Sequence[str]) -> M:
+    """Return a model with all its defaults but the `overrides`; raises ConfigError as above."""
+    data: dict[str, Any] = {}
+    for override in overrides:
+        _apply_override(data, override)
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        nowhere = yaml.MappingNode("tag:yaml.org,2002:map", [])
+        raise ConfigError(_explain(Path("--set"), nowhere, data, error, model)) from error
+
+
 # A date that does not exist is a ValueError; brackets without end exceed Python's recursion limit.
 YAML_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from pipeline.acquire import environment, files
 from pipeline.annotate.contamination import make_contamination_annotator
 from pipeline.annotate.tokens import make_tokens_annotator
+from pipeline.dedup.bands import hashing_of
+from pipeline.dedup.index import open_earlier
 from pipeline.distribution import DOMAINS as DOMAIN_OF_PART
 from pipeline.distribution import split_member
 from pipeline.errors import ConfigError
@@ -64,6 +66,9 @@ def make_plan(recipe: Recipe, base: Path) -> Plan:
     target = resolve_target(recipe.mixture, base)
     make_tokens_annotator(recipe.sample.tokenizer, base)
     make_contamination_annotator(recipe.decontamination, base)
+    open_earlier(
+        [base / folder for folder in recipe.dedup.against], hashing_of(recipe.dedup, recipe.seed)
+    )
     sources = tuple(_plan_source(source, base) for source in recipe.sources)
     return Plan(recipe, target, sources, _plan_domains(recipe, target, sources))
 

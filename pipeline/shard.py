@@ -90,3 +90,8 @@ def read_columns(shards: Sequence[Shard], columns: list[str]) -> pa.Table:
 def texts_of(shards: Sequence[Shard]) -> TextFiles:
     """Return the texts of the documents of all shards, in shard order."""
     return TextFiles(tuple(s.documents for s in shards), tuple(s.num_documents for s in shards))
+
+
+def stored_documents(store: Path) -> list[Path]:
+    """Return the documents of every unit that a store holds, of any build."""
+    return sorted(store.glob("normalize/*/*/documents.parquet"))

@@ -3,7 +3,7 @@
 Reads one column, a row group at a time; each row group that holds a wanted row is read once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,8 +29,7 @@ class TextFiles:
 
     def group_starts(self) -> Integers:
         """Return the first row of every row group, in order: int64."""
-        sizes = [size for path in self.paths for size in _group_sizes(path)]
-        return np.concatenate(([0], np.cumsum(sizes[:-1]))) if sizes else np.zeros(1, np.int64)
+        return starts_of(self.paths)
 
     def batches(self, rows: Integers) -> Iterator[pa.Array]:
         """Yield the texts of ascending `rows`, in order; nulls as empty texts."""
@@ -45,6 +44,12 @@ class TextFiles:
         order = np.argsort(rows, kind="stable")
         texts = pa.chunked_array(list(self.batches(rows[order])), pa.string()).combine_chunks()
         return texts.take(pa.array(np.argsort(order, kind="stable")))
+
+
+def starts_of(paths: Sequence[Path]) -> Integers:
+    """Return the first row of every row group of the files, in order; 0 where there is none."""
+    sizes = [size for path in paths for size in _group_sizes(path)]
+    return np.concatenate(([0], np.cumsum(sizes[:-1]))).astype(np.int64)
 
 
 def _group_sizes(path: Path) -> list[int]:

@@ -164,6 +164,10 @@ class Dedup(Frozen):
     bands: Annotated[int, Field(ge=1, le=MAX_BANDS)] = 20
     rows: Annotated[int, Field(ge=1, le=MAX_ROWS)] = 6
     """Hashes per band; bands × rows permutations in all. 20 × 6 finds 99.8 % of pairs at 0.8."""
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """Of the hashes; default: the recipe's. Corpora that are compared must have the same."""
+    against: tuple[str, ...] = ()
+    """Indexes of earlier corpora (`anchor index`): a copy of a document there is dropped."""
     survivor: Annotated[tuple[SurvivorKey, ...], Field(min_length=1)] = (
         "priority",
         "quality",
@@ -172,7 +176,8 @@ class Dedup(Frozen):
     )
     """Who survives: highest priority, best quality, earliest date, smallest id, in this order."""
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")] = "2GB"
-    """DuckDB's limit for the join of bands; more is spilled to the store's disk."""
+    """Of the tables in which bands are joined; where it is less, bands are read more often. What
+    lies on the store's disk meanwhile: 12 bytes a band and document, 4 a shingle of a candidate."""
 
     @model_validator(mode="before")
     @classmethod

@@ -11,14 +11,13 @@ import duckdb
 
 from pipeline.pii.find import find_pii
 from pipeline.pii.masking import mask
+from pipeline.shard import stored_documents
 from schemas.recipe import PiiKind
-
-DOCUMENTS = "normalize/*/*/documents.parquet"
 
 
 def find_texts(store: Path, ids: Sequence[str]) -> dict[str, str]:
     """Return the masked texts of those documents that the store still holds, by id."""
-    files = sorted(str(path) for path in store.glob(DOCUMENTS))
+    files = [str(path) for path in stored_documents(store)]
     if not files:
         return {}
     with duckdb.connect(":memory:") as connection:

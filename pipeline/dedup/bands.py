@@ -20,6 +20,7 @@ from pipeline.fingerprint import derive_seed
 from pipeline.kernels.minhash import Signatures, band_hashes, permutations, signatures
 from pipeline.kernels.shingles import Hashes
 from schemas.attributes import BANDS
+from schemas.dedup_index import Hashing
 from schemas.recipe import Dedup
 
 VERSION = 3
@@ -54,11 +55,7 @@ class BandsAnnotator:
 
     def annotate(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the bands of a batch; BANDS."""
-        hashes = self.hashes(batch.column("text"))
-        has_words = hashes.any(axis=1)
-        ends = np.concatenate(([0], np.cumsum(has_words))) * self.bands
-        values = pa.array(hashes[has_words].ravel())
-        lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), values)
+        lists = self.as_lists(self.hashes(batch.column("text")))
         return pa.RecordBatch.from_arrays([batch.column("id"), lists], schema=BANDS)
 
     def hashes(self, texts: pa.Array) -> Hashes:
@@ -69,11 +66,40 @@ class BandsAnnotator:
         hashes[~has_words] = 0
         return hashes
 
+    def as_lists(self, hashes: Hashes) -> pa.Array:
+        """Return hashes as list<uint64>, empty where there are no words."""
+        has_words = hashes.any(axis=1)
+        ends = np.concatenate(([0], np.cumsum(has_words))) * self.bands
+        return pa.ListArray.from_arrays(
+            pa.array(ends, pa.int32()), pa.array(hashes[has_words].ravel())
+        )
+
+
+def hashing_of(config: Dedup, seed: int) -> Hashing:
+    """Return how a recipe's hashes are made; `seed` is the recipe's own."""
+    return Hashing(
+        version=VERSION,
+        backend=config.backend,
+        ngram=config.ngram,
+        bands=config.bands,
+        rows=config.rows,
+        seed=seed if config.seed is None else config.seed,
+    )
+
 
 def make_bands_annotator(config: Dedup, seed: int) -> BandsAnnotator:
     """Return the annotator for a recipe's dedup; `seed` is the recipe's."""
+    return annotator_of(hashing_of(config, seed))
+
+
+def annotator_of(hashing: Hashing) -> BandsAnnotator:
+    """Return the annotator that makes bands in this way."""
     return BandsAnnotator(
-        config.backend, config.ngram, config.bands, config.rows, derive_seed(seed, "minhash")
+        hashing.backend,
+        hashing.ngram,
+        hashing.bands,
+        hashing.rows,
+        derive_seed(hashing.seed, "minhash"),
     )
 
 

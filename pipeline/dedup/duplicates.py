@@ -61,15 +61,15 @@ class Duplicates:
 def find_duplicates(
     ranked: Ranked,
     bands: BandFile,
-    sources: Sequence[tuple[ShingleSource, int]],
+    sources: Sequence[ShingleSource],
     config: Dedup,
     mapper: Mapper,
     scratch: Path,
 ) -> Duplicates:
     """Find exact and near-duplicates.
 
-    `bands` are those of all rows; `sources`, with their number of rows, give the shingles of all
-    rows. `scratch` is a folder for what memory does not hold; nothing is left in it.
+    `bands` are those of all rows, `sources` give the shingles of all rows. `scratch` is a folder
+    for what memory does not hold; nothing is left in it.
     """
     survivor = first_of_equal(ranked.content)
     survivor[: ranked.num_fixed] = np.arange(ranked.num_fixed)

@@ -41,9 +41,7 @@ def describe_clusters(
     described = []
     for place in np.lexsort((heads, -sizes))[:NUM_CLUSTERS]:
         members = removed[starts[place] : starts[place] + sizes[place]]
-        sources, counts = np.unique(
-            source[np.append(members, heads[place])], return_counts=True
-        )
+        sources, counts = np.unique(source[np.append(members, heads[place])], return_counts=True)
         named = zip((source_names[i] for i in sources), counts.tolist(), strict=True)
         described.append(
             {

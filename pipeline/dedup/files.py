@@ -21,9 +21,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.dedup.bands import BandsAnnotator, make_bands_annotator
+from pipeline.dedup.bands import BandsAnnotator, annotator_of, hashing_of
 from pipeline.dedup.content import keys_of_texts
 from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
+from pipeline.dedup.index import Earlier, after_earlier, open_earlier
 from pipeline.dedup.inputs import ParquetInput, sign_ranges
 from pipeline.dedup.shingle_files import TextShingles
 from pipeline.dedup.spool import BandFile
@@ -32,6 +33,7 @@ from pipeline.mapping import Mapper, serial_map
 from pipeline.output import DEDUP_KIND, MANIFEST_FILE, file_entry, replace_directory
 from pipeline.parquet import write_table
 from pipeline.texts import TextFiles
+from schemas.dedup_index import Hashing
 from schemas.recipe import Dedup
 
 DOCUMENTS_FOLDER = "documents"
@@ -52,6 +54,7 @@ REMOVED = pa.schema(
 class _SignTask:
     texts: TextFiles
     rows: tuple[int, int]  # first, and after the last
+    first_place: int  # of all rows, in the file of bands
     annotator: BandsAnnotator
     bands: BandFile
 
@@ -74,31 +77,34 @@ def deduplicate_files(
 ) -> dict[str, Any]:
     """Write the files of `inputs` without duplicates to the folder `output`; return the manifest.
 
-    Raises OutputError where `output` holds something else. `output` gets everything or nothing;
-    beside it there must be room for the bands: 8 bytes a band and document, and half as much again.
+    Raises ConfigError where an index of `config.against` has other hashes, OutputError where
+    `output` holds something else. `output` gets everything or nothing; beside it there must be room
+    for the bands: 8 bytes a band and document, and half as much again.
     """
+    hashing = hashing_of(config, seed)
+    earlier = open_earlier([Path(folder) for folder in config.against], hashing)
     texts = TextFiles(tuple(i.path for i in inputs), tuple(i.num_rows for i in inputs), column)
     with replace_directory(output) as folder:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             scratch = Path(name)
-            ranked, bands = _sign(texts, make_bands_annotator(config, seed), mapper, scratch)
-            shingles = [(TextShingles(texts, config.ngram, seed), bands.num_rows)]
-            found = find_duplicates(ranked, bands, shingles, config, mapper, scratch)
-        starts = np.concatenate(([0], np.cumsum(texts.num_rows)))
-        _filter(inputs, column, found.removed, starts, folder / DOCUMENTS_FOLDER, mapper)
-        names = [source.name for source in inputs]
-        write_table(folder / REMOVED_FILE, _as_table(found, names, starts))
-        return _write_manifest(folder, found, names, starts, seed, column)
+            ranked, bands = _sign(texts, earlier, annotator_of(hashing), mapper, scratch)
+            shingles = TextShingles(texts, config.ngram, hashing.seed)
+            found = find_duplicates(ranked, bands, [earlier, shingles], config, mapper, scratch)
+        _filter(inputs, column, found.removed - earlier.num_rows, folder, mapper)
+        places = Places.of(earlier, inputs)
+        write_table(folder / REMOVED_FILE, _as_table(found, places))
+        return _write_manifest(folder, found, places, inputs, hashing, column)
 
 
 def _sign(
-    texts: TextFiles, annotator: BandsAnnotator, mapper: Mapper, scratch: Path
+    texts: TextFiles, earlier: Earlier, annotator: BandsAnnotator, mapper: Mapper, scratch: Path
 ) -> tuple[Ranked, BandFile]:
     """Return all documents, ranked as they stand in the files, and their bands."""
     num_rows = sum(texts.num_rows)
-    bands = BandFile(scratch / "bands", annotator.bands, num_rows).create()
+    bands = BandFile(scratch / "bands", annotator.bands, earlier.num_rows + num_rows).create()
+    earlier.spool_bands(bands)
     ranges = sign_ranges(texts)
-    tasks = [_SignTask(texts, rows, annotator, bands) for rows in ranges]
+    tasks = [_SignTask(texts, rows, earlier.num_rows, annotator, bands) for rows in ranges]
     keys = mapper("sign", _sign_range, tasks, [stop - start for start, stop in ranges])
     ranked = Ranked(
         rows=np.arange(num_rows),
@@ -106,12 +112,12 @@ def _sign(
         source=np.repeat(np.arange(len(texts.num_rows)), texts.num_rows),
         source_names=[path.name for path in texts.paths],
     )
-    return ranked, bands
+    return after_earlier(ranked, earlier), bands
 
 
 def _sign_range(task: _SignTask) -> Hashes:
     """Write the bands of some rows; return their content keys."""
-    first_row, keys = task.rows[0], [np.empty((0, 2), np.uint64)]
+    first_row, keys = task.first_place + task.rows[0], [np.empty((0, 2), np.uint64)]
     for batch in task.texts.batches(np.arange(*task.rows)):
         task.bands.write(first_row, task.annotator.hashes(batch))
         keys.append(keys_of_texts(batch))
@@ -120,18 +126,15 @@ def _sign_range(task: _SignTask) -> Hashes:
 
 
 def _filter(
-    inputs: Sequence[ParquetInput],
-    column: str,
-    removed: Integers,
-    starts: Integers,
-    folder: Path,
-    mapper: Mapper,
+    inputs: Sequence[ParquetInput], column: str, removed: Integers, folder: Path, mapper: Mapper
 ) -> None:
-    is_kept = np.ones(starts[-1], np.bool_)
+    """Write every file without the rows `removed` (of all files together)."""
+    is_kept = np.ones(sum(source.num_rows for source in inputs), np.bool_)
     is_kept[removed] = False
+    parts = np.split(is_kept, np.cumsum([source.num_rows for source in inputs])[:-1])
     tasks = [
-        _FilterTask(source, column, folder / source.name, is_kept[start : start + source.num_rows])
-        for source, start in zip(inputs, starts[:-1].tolist(), strict=True)
+        _FilterTask(source, column, folder / DOCUMENTS_FOLDER / source.name, part)
+        for source, part in zip(inputs, parts, strict=True)
     ]
     mapper("filter", _filter_file, tasks, [task.source.num_rows for task in tasks])
 
@@ -167,13 +170,33 @@ def _writer_options(metadata: pq.FileMetaData, text_column: str) -> dict[str, An
     return {"compression": codecs, "use_dictionary": dictionaries or False, "version": "2.6"}
 
 
-def _as_table(found: Duplicates, names: Sequence[str], starts: Integers) -> pa.Table:
+@dataclass(frozen=True)
+class Places:
+    """Where a rank lies: the segments of earlier corpora, then the files, one after the other."""
+
+    names: tuple[str, ...]
+    starts: Integers
+
+    @staticmethod
+    def of(earlier: Earlier, inputs: Sequence[ParquetInput]) -> "Places":
+        """Return the places of all documents that were compared."""
+        segments = [(f"index: {s.name}", s.num_documents) for s in earlier.segments]
+        named = [*segments, *((source.name, source.num_rows) for source in inputs)]
+        sizes = np.array([size for _, size in named], np.int64)
+        return Places(tuple(name for name, _ in named), np.cumsum(sizes) - sizes)
+
+    def find(self, ranks: Integers) -> tuple[Integers, Integers]:
+        """Return for each rank the number of its file, and its row there."""
+        files = np.searchsorted(self.starts, ranks, side="right") - 1
+        return files, ranks - self.starts[files]
+
+
+def _as_table(found: Duplicates, places: Places) -> pa.Table:
     """Return the duplicates, REMOVED, in the order of files and rows."""
     columns: list[pa.Array] = []
-    for rows in (found.removed, found.survivor[found.removed]):
-        files = np.searchsorted(starts, rows, side="right") - 1
-        columns.append(pa.array(names, pa.string()).take(pa.array(files)))
-        columns.append(pa.array(rows - starts[files]))
+    for ranks in (found.removed, found.survivor[found.removed]):
+        files, rows = places.find(ranks)
+        columns += [pa.array(places.names, pa.string()).take(pa.array(files)), pa.array(rows)]
     columns.append(pc.if_else(pa.array(found.is_exact[found.removed]), "exact", "near"))
     columns.append(pa.array(found.similarity[found.removed]))
     return pa.table(columns, schema=REMOVED)
@@ -182,31 +205,31 @@ def _as_table(found: Duplicates, names: Sequence[str], starts: Integers) -> pa.T
 def _write_manifest(
     folder: Path,
     found: Duplicates,
-    names: Sequence[str],
-    starts: Integers,
-    seed: int,
+    places: Places,
+    inputs: Sequence[ParquetInput],
+    hashing: Hashing,
     column: str,
 ) -> dict[str, Any]:
-    written = [folder / REMOVED_FILE, *(folder / DOCUMENTS_FOLDER / name for name in names)]
+    documents = (folder / DOCUMENTS_FOLDER / source.name for source in inputs)
     manifest = {
         "kind": DEDUP_KIND,
-        "seed": seed,
+        "hashing": hashing.model_dump(),
         "column": column,
         **found.figures,
-        "clusters": [_located(cluster, names, starts) for cluster in found.figures["clusters"]],
+        "clusters": [_located(cluster, places) for cluster in found.figures["clusters"]],
         "files": [
             file_entry(folder, path, num_rows=pq.read_metadata(path).num_rows).model_dump()
-            for path in written
+            for path in (folder / REMOVED_FILE, *documents)
         ],
     }
     (folder / MANIFEST_FILE).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     return manifest
 
 
-def _located(cluster: dict[str, Any], names: Sequence[str], starts: Integers) -> dict[str, Any]:
-    """Return a cluster with files and rows for ranks, which are the rows of all files together."""
-    places = {}
+def _located(cluster: dict[str, Any], places: Places) -> dict[str, Any]:
+    """Return a cluster with files and rows for ranks."""
+    located = {}
     for key in ("survivor", "least_similar"):
-        file = int(np.searchsorted(starts, cluster[key], side="right")) - 1
-        places[key] = {"file": names[file], "row": int(cluster[key] - starts[file])}
-    return {**cluster, **places}
+        files, rows = places.find(np.array([cluster[key]]))
+        located[key] = {"file": places.names[files[0]], "row": int(rows[0])}
+    return {**cluster, **located}

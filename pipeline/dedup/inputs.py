@@ -4,6 +4,7 @@ Reads names and footers; raises InputError that names the file, and the column, 
 """
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import InputError
 from pipeline.texts import TextFiles
 
-RANGE_ROWS = 50_000  # of a task, unless one row group has more
+RANGE_ROWS = 10_000  # of a task, unless one row group has more
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,9 @@ def find_inputs(paths: Sequence[Path], column: str) -> list[ParquetInput]:
     none, one is named twice, is no Parquet, or has no column of strings of the name `column`.
     """
     found = [file.resolve() for path in paths for file in _files_of(path)]
-    twice = {str(file) for file in found if found.count(file) > 1} if len(found) < 10_000 else set()
-    if len(set(found)) < len(found):
-        raise InputError(f"given twice: {', '.join(sorted(twice))}")
+    twice = [str(file) for file, count in Counter(found).items() if count > 1]
+    if twice:
+        raise InputError(f"given twice: {', '.join(twice)}")
     base = Path(os.path.commonpath([file.parent for file in found]))
     return [
         ParquetInput(file, file.relative_to(base).as_posix(), _check(file, column))
@@ -65,8 +66,8 @@ def _check(path: Path, column: str) -> int:
         known = ", ".join(schema.names)
         raise InputError(f"{path}: no column {column!r}; it has {known}. Name one with --column")
     kind = schema.field(column).type
-    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    if not is_text and not pa.types.is_string_view(kind):
+    values = kind.value_type if pa.types.is_dictionary(kind) else kind
+    if values not in (pa.string(), pa.large_string(), pa.string_view()):
         raise InputError(f"{path}: column {column!r} is {kind}, not a string")
     return int(num_rows)
 

@@ -52,7 +52,7 @@ def find_near_duplicates(
     bands: BandFile,
     rows: Integers,
     num_fixed: int,
-    sources: Sequence[tuple[ShingleSource, int]],
+    sources: Sequence[ShingleSource],
     config: Dedup,
     mapper: Mapper,
     scratch: Path,

@@ -17,12 +17,16 @@ from pipeline.kernels.shingles import Integers, ShortHashes
 from pipeline.mapping import Mapper
 from pipeline.texts import TextFiles
 
-TASK_DOCUMENTS = 20_000
+TASK_DOCUMENTS = 5_000
 WIDTH = 4  # bytes of a shingle
 
 
 class ShingleSource(Protocol):
     """Where the shingles of consecutive rows come from; picklable."""
+
+    @property
+    def num_rows(self) -> int:
+        """How many rows it has."""
 
     def group_starts(self) -> Integers:
         """Return the rows at which reading may be cut in two at no cost."""
@@ -31,17 +35,26 @@ class ShingleSource(Protocol):
         """Yield the shingles of ascending `rows`, as `shingles_of` gives them, in batches."""
 
 
+def shingle_multiplier(seed: int) -> int:
+    """Return the multiplier of shingles' hashes.
+
+    Not that of the bands: documents that were made to collide there do not collide here.
+    """
+    return derive_seed(seed, "shingles") | 1
+
+
 @dataclass(frozen=True)
 class TextShingles:
-    """Shingles made from texts.
-
-    Hashed by a multiplier of the seed, not as the bands are: documents that were made to collide
-    there do not collide here.
-    """
+    """Shingles made from texts, hashed with a seed."""
 
     texts: TextFiles
     ngram: int
     seed: int
+
+    @property
+    def num_rows(self) -> int:
+        """How many texts there are."""
+        return sum(self.texts.num_rows)
 
     def group_starts(self) -> Integers:
         """Return the first row of every row group."""
@@ -49,7 +62,7 @@ class TextShingles:
 
     def read(self, rows: Integers) -> Iterator[tuple[ShortHashes, Integers]]:
         """Yield the shingles of the texts of `rows`, a batch at a time."""
-        multiplier = derive_seed(self.seed, "shingles") | 1
+        multiplier = shingle_multiplier(self.seed)
         for batch in self.texts.batches(rows):
             yield shingles_of(batch, self.ngram, multiplier)
 
@@ -92,11 +105,11 @@ class SpooledSets:
 
 
 def spool_shingles(
-    sources: Sequence[tuple[ShingleSource, int]], rows: Integers, folder: Path, mapper: Mapper
+    sources: Sequence[ShingleSource], rows: Integers, folder: Path, mapper: Mapper
 ) -> SpooledSets:
     """Write the shingles of ascending `rows` to files in `folder`.
 
-    `sources` come with their number of rows; a row is a place in all of them together.
+    A row is a place in all sources together.
     """
     tasks = list(_tasks(sources, rows, folder))
     sizes = mapper("shingles", _spool, tasks, [len(task.rows) for task in tasks])
@@ -111,16 +124,14 @@ def spool_shingles(
     )
 
 
-def _tasks(
-    sources: Sequence[tuple[ShingleSource, int]], rows: Integers, folder: Path
-) -> Iterator[_Task]:
+def _tasks(sources: Sequence[ShingleSource], rows: Integers, folder: Path) -> Iterator[_Task]:
     """Yield tasks of about TASK_DOCUMENTS rows; no row group is read for two of them."""
     folder.mkdir()
     first_row, number = 0, 0
-    for source, num_rows in sources:
-        low, high = np.searchsorted(rows, (first_row, first_row + num_rows))
+    for source in sources:
+        low, high = np.searchsorted(rows, (first_row, first_row + source.num_rows))
         own = rows[low:high] - first_row
-        first_row += num_rows
+        first_row += source.num_rows
         for part in _cut(own, source.group_starts()) if len(own) else ():
             yield _Task(source, part, folder / f"{number:06d}")
             number += 1

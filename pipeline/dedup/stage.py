@@ -19,8 +19,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.dedup.bands import hashing_of
 from pipeline.dedup.content import keys_of_ids
 from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
+from pipeline.dedup.index import NOTHING_EARLIER, Earlier, after_earlier
 from pipeline.dedup.shingle_files import TextShingles
 from pipeline.dedup.spool import BandFile
 from pipeline.errors import IntegrityError
@@ -37,6 +39,7 @@ STAGE_VERSION = 6
 RANKED = ["id", "source", "priority", "quality", "created"]
 ATTRIBUTES = ("bands", "pii")
 EXCERPT_CHARACTERS = 300
+OF_EARLIER = "(a document of an earlier corpus)"
 
 
 DUPLICATE = pa.schema(
@@ -45,6 +48,7 @@ DUPLICATE = pa.schema(
         pa.field("survivor", pa.string(), nullable=False),
         pa.field("kind", pa.string(), nullable=False),  # "exact" or "near"
         pa.field("jaccard", pa.float32(), nullable=False),
+        pa.field("earlier", pa.string()),  # the segment of an index that holds the survivor
     ]
 )
 
@@ -64,11 +68,12 @@ def deduplicate(
     seed: int,
     store: Store,
     mapper: Mapper = serial_map,
+    earlier: Earlier = NOTHING_EARLIER,
 ) -> Deduplicated:
     """Find the duplicates among the rows of the census that are still undecided.
 
     The census is whole: its rows are the documents of the shards, one for one. Raises
-    IntegrityError where they are not.
+    IntegrityError where they are not. Documents of `earlier` corpora always survive.
     """
     num_documents = sum(shard.num_documents for shard in shards)
     if census.num_rows != num_documents:
@@ -79,20 +84,24 @@ def deduplicate(
     def write(folder: Path) -> dict[str, Any]:
         order = survival_order(candidates, config)
         ids = candidates["id"].take(pa.array(order))
+        ranked = _ranked(candidates, ids, rows, order)
+        shingles = TextShingles(texts_of(shards), config.ngram, hashing_of(config, seed).seed)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             found = find_duplicates(
-                _ranked(candidates, ids, rows, order),
-                _spool_bands(shards, config.bands, num_documents, Path(scratch) / "bands"),
-                [(TextShingles(texts_of(shards), config.ngram, seed), num_documents)],
+                after_earlier(ranked, earlier),
+                _spool_bands(earlier, shards, config.bands, Path(scratch) / "bands"),
+                [earlier, shingles],
                 config,
                 mapper,
                 Path(scratch),
             )
-        write_table(folder / "duplicates.parquet", _as_table(ids, found))
-        clusters = _with_excerpts(found.figures["clusters"], ids, rows[order], shards)
-        return {**found.figures, "clusters": clusters}
+        write_table(folder / "duplicates.parquet", _as_table(ids, found, earlier))
+        clusters = found.figures["clusters"]
+        described = _with_excerpts(clusters, ids, rows[order], shards, earlier)
+        return {**found.figures, "clusters": described}
 
-    entry = store.obtain("dedup", _identity(candidates, shards, config, seed), write)
+    identity = _identity(candidates, shards, config, seed, earlier)
+    entry = store.obtain("dedup", identity, write)
     duplicates = pq.read_table(entry.file("duplicates.parquet"))
     return Deduplicated(_as_decisions(duplicates), entry.info)
 
@@ -117,57 +126,76 @@ def _ranked(candidates: pa.Table, ids: pa.ChunkedArray, rows: Integers, order: I
     )
 
 
-def _spool_bands(
-    shards: Sequence[Shard], num_bands: int, num_documents: int, path: Path
-) -> BandFile:
-    bands = BandFile(path, num_bands, num_documents).create()
+def _spool_bands(earlier: Earlier, shards: Sequence[Shard], num_bands: int, path: Path) -> BandFile:
+    num_rows = earlier.num_rows + sum(shard.num_documents for shard in shards)
+    bands = BandFile(path, num_bands, num_rows).create()
+    earlier.spool_bands(bands)
     batches = (read_batches(shard.attributes["bands"], ["bands"]) for shard in shards)
-    bands.write_lists(batch.column("bands") for batch in itertools.chain.from_iterable(batches))
+    lists = (batch.column("bands") for batch in itertools.chain.from_iterable(batches))
+    bands.write_lists(lists, earlier.num_rows)
     return bands
 
 
-def _as_table(ids: pa.ChunkedArray, found: Duplicates) -> pa.Table:
-    removed = found.removed
-    kind = pc.if_else(pa.array(found.is_exact[removed]), "exact", "near")
+def _as_table(ids: pa.ChunkedArray, found: Duplicates, earlier: Earlier) -> pa.Table:
+    """Return the duplicates; `ids` are those of the candidates in the order of survival."""
+    removed, survivor = found.removed, found.survivor[found.removed]
+    names = pa.array([segment.name for segment in earlier.segments], pa.string())
+    index = np.append(earlier.owners, -1)[np.minimum(survivor, earlier.num_rows)]
+    every = pa.chunked_array([*earlier.ids().chunks, *ids.chunks], pa.string())
     columns = [
-        ids.take(pa.array(removed)),
-        ids.take(pa.array(found.survivor[removed])),
-        kind,
+        every.take(pa.array(removed)),
+        every.take(pa.array(survivor)),
+        pc.if_else(pa.array(found.is_exact[removed]), "exact", "near"),
         pa.array(found.similarity[removed]),
+        names.take(pa.array(index, mask=index < 0)),
     ]
     return pa.table(columns, schema=DUPLICATE).sort_by("id")
 
 
-def _identity(candidates: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int) -> str:
+def _identity(
+    candidates: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int, earlier: Earlier
+) -> str:
     digest = hashlib.sha256()
     for name in RANKED:
         digest.update(json.dumps(candidates[name].to_pylist()).encode())
     known = [[shard.attribute_fingerprints[name] for name in ATTRIBUTES] for shard in shards]
-    asked = config.model_dump(exclude={"memory_limit"})
-    return fingerprint("dedup", STAGE_VERSION, asked, seed, digest.hexdigest(), known)
+    asked = config.model_dump(exclude={"memory_limit", "against"})
+    return fingerprint(
+        "dedup", STAGE_VERSION, asked, seed, digest.hexdigest(), known, earlier.digests
+    )
 
 
 def _with_excerpts(
-    clusters: list[dict[str, Any]], ids: pa.ChunkedArray, rows: Integers, shards: Sequence[Shard]
+    clusters: list[dict[str, Any]],
+    ids: pa.ChunkedArray,
+    rows: Integers,
+    shards: Sequence[Shard],
+    earlier: Earlier,
 ) -> list[dict[str, Any]]:
     """Return the clusters with ids for ranks, and how survivor and least similar member begin.
 
-    `ids` and `rows` (the place among all documents of the shards): of each rank.
+    `ids` and `rows` (the place among all documents of the shards): of the candidates, by rank. Of
+    documents of earlier corpora no text is known.
     """
     if not clusters:
         return []
-    ranks = [cluster[name] for cluster in clusters for name in ("survivor", "least_similar")]
-    spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(rows[ranks])).to_pylist()
-    texts = texts_of(shards).take(rows[ranks]).to_pylist()
-    begins = [mask(*pair)[:EXCERPT_CHARACTERS] for pair in zip(texts, spans, strict=True)]
-    named = ids.take(pa.array(ranks)).to_pylist()
+    names = ("survivor", "least_similar")
+    ranks = np.array([[cluster[name] for name in names] for cluster in clusters]).ravel()
+    every = pa.chunked_array([*earlier.ids().chunks, *ids.chunks], pa.string())
+    is_new = ranks >= earlier.num_rows
+    chosen = rows[ranks[is_new] - earlier.num_rows]
+    spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(chosen)).to_pylist()
+    texts = texts_of(shards).take(chosen).to_pylist()
+    begins = iter(mask(*pair)[:EXCERPT_CHARACTERS] for pair in zip(texts, spans, strict=True))
+    excerpts = [next(begins) if new else OF_EARLIER for new in is_new]
+    named = every.take(pa.array(ranks)).to_pylist()
     return [
         {
             **cluster,
             "survivor": named[2 * place],
             "least_similar": named[2 * place + 1],
-            "excerpt": begins[2 * place],
-            "least_similar_excerpt": begins[2 * place + 1],
+            "excerpt": excerpts[2 * place],
+            "least_similar_excerpt": excerpts[2 * place + 1],
         }
         for place, cluster in enumerate(clusters)
     ]
@@ -175,7 +203,10 @@ def _with_excerpts(
 
 def _as_decisions(duplicates: pa.Table) -> pa.Table:
     evidence = [
-        canonical_json({"survivor": row["survivor"], "jaccard": round(row["jaccard"], 4)})
+        canonical_json(
+            {"survivor": row["survivor"], "jaccard": round(row["jaccard"], 4)}
+            | ({"earlier_corpus": row["earlier"]} if row["earlier"] else {})
+        )
         for row in duplicates.to_pylist()
     ]
     return pa.table(

@@ -14,6 +14,7 @@ import zstandard
 
 from pipeline.dedup.bands import make_bands_annotator
 from pipeline.dedup.duplicates import find_duplicates
+from pipeline.dedup.index import NOTHING_EARLIER
 from pipeline.dedup.shingle_files import TextShingles
 from pipeline.dedup.spool import BandFile
 from pipeline.dedup.stage import _as_table, _ranked, survival_order
@@ -76,13 +77,13 @@ def deduplicate_with(
         path = Path(folder) / "documents.parquet"
         pq.write_table(table, path, row_group_size=100)
         texts = TextFiles((path,), (table.num_rows,))
-        sources = [(TextShingles(texts, config.ngram, 0), table.num_rows)]
+        sources = [TextShingles(texts, config.ngram, 0)]
         ranked = _ranked(table, ids, np.arange(table.num_rows), order)
         found = find_duplicates(ranked, bands, sources, config, mapper, scratch)
     for cluster in found.figures["clusters"]:
         for name in ("survivor", "least_similar"):
             cluster[name] = ids[cluster[name]].as_py()
-    return DedupResult(_as_table(ids, found), found.figures)
+    return DedupResult(_as_table(ids, found, NOTHING_EARLIER), found.figures)
 
 
 def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:
