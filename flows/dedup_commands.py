@@ -8,12 +8,15 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from flows import terminal
 from flows.terminal import say
+
+if TYPE_CHECKING:
+    from schemas.recipe import Dedup
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -57,15 +60,12 @@ def dedup(
 ) -> None:
     """Copy Parquet files without exact and near-duplicates; the first of them stays."""
     from flows.summary import summarise_dedup
-    from pipeline.config import config_of
     from pipeline.dedup.files import deduplicate_files
     from pipeline.dedup.inputs import find_inputs
     from pipeline.mapping import thread_mapper
-    from schemas.recipe import Dedup
 
-    config = config_of(Dedup, settings or ())
-    if against:
-        config = config.model_copy(update={"against": tuple(map(str, against))})
+    config = _settings_of(against or [], settings or ())
+    config = config.model_copy(update={"against": tuple(map(str, against or ()))})
     found = find_inputs(inputs, column)
     say(f"{sum(source.num_rows for source in found):,} documents in {len(found):,} files")
     mapper = thread_mapper(workers or os.cpu_count() or 1)
@@ -119,22 +119,20 @@ def add(
             raise ConfigError("--set: a build is indexed as it was deduplicated; leave it out")
         segment = add_build(index, inputs[0], store, name)
     else:
-        config = _settings_of(index, settings)
+        config = _settings_of([index], settings or ())
         found = find_inputs(inputs, column)
-        segment = add_files(index, name or inputs[0].stem, found, column, *config)
+        segment = add_files(index, name or inputs[0].stem, found, column, config, 0)
     say(f"Added {segment.name}: {segment.num_documents:,} documents, {segment.num_bytes:,} bytes")
 
 
-def _settings_of(index: Path, settings: Sequence[str] | None) -> tuple[Any, int]:
-    """Return dedup's settings and seed: those of the index, or of --set where it is new."""
+def _settings_of(indexes: Sequence[Path], settings: Sequence[str]) -> "Dedup":
+    """Return dedup's settings: hashes as the first index makes them, and what --set says."""
     from pipeline.config import config_of
     from pipeline.dedup.index import INDEX_FILE, read_index
     from schemas.recipe import Dedup
 
-    if (index / INDEX_FILE).is_file() and not settings:
-        made = read_index(index).hashing.model_dump(exclude={"version"})
-        return Dedup.model_validate(made), made["seed"]
-    return config_of(Dedup, settings or ()), 0
+    made = [read_index(folder).hashing for folder in indexes if (folder / INDEX_FILE).is_file()]
+    return config_of(Dedup, settings, made[0].model_dump(exclude={"version"}) if made else {})
 
 
 @index_app.command("list")

@@ -181,7 +181,9 @@ def drop_duplicates(
         return census, {}
     found: Deduplicated = runtime.run_once(
         "dedup",
-        lambda store: deduplicate(census, shards, recipe.dedup, recipe.seed, store, runtime.mapper),
+        lambda store: deduplicate(
+            census, shards, recipe.dedup, recipe.seed, store, runtime.mapper, earlier
+        ),
         sum(shard.num_text_bytes for shard in shards),
     )
     return decide(census, found.decisions, "dedup"), found.figures

@@ -7,7 +7,7 @@ sample.tokens=1e6`) are applied before validation.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,9 +54,9 @@ def load_config(path: Path, model: type[M], overrides: Sequence[str] = ()) -> M:
         raise ConfigError(_explain(path, tree, data, error, model)) from error
 
 
-def config_of(model: type[M], overrides: Sequence[str]) -> M:
-    """Return a model with all its defaults but the `overrides`; raises ConfigError as above."""
-    data: dict[str, Any] = {}
+def config_of(model: type[M], overrides: Sequence[str], given: Mapping[str, Any]) -> M:
+    """Return a model of `given` values and `overrides`; raises ConfigError as above."""
+    data = dict(given)
     for override in overrides:
         _apply_override(data, override)
     try:

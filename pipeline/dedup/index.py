@@ -185,4 +185,4 @@ def refuse_other_hashing(folder: Path, made: Hashing, wanted: Hashing) -> None:
     if "version" in different:
         raise ConfigError(f"{folder}: its hashes are of another version; make the index anew")
     said = ", ".join(f"{name} {own[name]} (here {other[name]})" for name in different)
-    raise ConfigError(f"{folder}: was made with {said}; set dedup's to what the index has")
+    raise ConfigError(f"{folder}: was made with {said}; both must be the same")

@@ -164,9 +164,8 @@ def _add(
 def _stored(tables: duckdb.DuckDBPyConnection, files: list[str]) -> Iterator[pa.RecordBatch]:
     """Yield id and text of the documents that a build kept and the store still holds, by id."""
     if files:
-        reader: pa.RecordBatchReader = tables.execute(STORED, {"files": files}).to_arrow_reader(
-            MAX_ROWS
-        )
+        found = tables.sql(STORED, params={"files": files})
+        reader: pa.RecordBatchReader = found.to_arrow_reader(MAX_ROWS)
         yield from reader
 
 

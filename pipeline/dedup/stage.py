@@ -22,13 +22,13 @@ import pyarrow.parquet as pq
 from pipeline.dedup.bands import hashing_of
 from pipeline.dedup.content import keys_of_ids
 from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
-from pipeline.dedup.index import NOTHING_EARLIER, Earlier, after_earlier
+from pipeline.dedup.index import Earlier, after_earlier
 from pipeline.dedup.shingle_files import TextShingles
 from pipeline.dedup.spool import BandFile
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import canonical_json, fingerprint
 from pipeline.kernels.shingles import Integers
-from pipeline.mapping import Mapper, serial_map
+from pipeline.mapping import Mapper
 from pipeline.parquet import read_batches, write_table
 from pipeline.pii.masking import mask
 from pipeline.shard import Shard, read_attribute, texts_of
@@ -67,8 +67,8 @@ def deduplicate(
     config: Dedup,
     seed: int,
     store: Store,
-    mapper: Mapper = serial_map,
-    earlier: Earlier = NOTHING_EARLIER,
+    mapper: Mapper,
+    earlier: Earlier,
 ) -> Deduplicated:
     """Find the duplicates among the rows of the census that are still undecided.
 

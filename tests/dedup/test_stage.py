@@ -9,7 +9,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.census import CENSUS
+from pipeline.dedup.index import NOTHING_EARLIER
 from pipeline.dedup.stage import deduplicate
+from pipeline.mapping import serial_map
 from pipeline.parquet import write_table
 from pipeline.shard import Shard, Unit
 from pipeline.store import NotStoredError, Store
@@ -21,6 +23,8 @@ from tests.dedup.candidates import bands_of, candidates_of
 LETTER = " ".join(f"w{i}" for i in range(100))
 # The second is decided already; the third is a copy of the first, the fourth nearly one.
 TEXTS = [f"me@here.org {LETTER}", "decided", f"me@here.org {LETTER}", f"me@here.org {LETTER} too"]
+
+ALONE = (serial_map, NOTHING_EARLIER)
 
 
 def census_of(table: pa.Table) -> pa.Table:
@@ -72,7 +76,7 @@ def test_decisions_name_the_survivor_and_are_found_again(tmp_path: Path, store: 
         shard_of(table.slice(0, 1), tmp_path / "one"),
         shard_of(table.slice(1), tmp_path / "two"),
     ]
-    found = deduplicate(census_of(table), shards, Dedup(), 0, store)
+    found = deduplicate(census_of(table), shards, Dedup(), 0, store, *ALONE)
     ids = table["id"].to_pylist()
     first = min(ids[0], ids[2], ids[3])
     removed = sorted({ids[0], ids[2], ids[3]} - {first})
@@ -84,7 +88,9 @@ def test_decisions_name_the_survivor_and_are_found_again(tmp_path: Path, store: 
     assert cluster["excerpt"].startswith("<EMAIL> w0 w1 ")
     assert cluster["least_similar_excerpt"].startswith("<EMAIL> w0 w1 ")
 
-    again = deduplicate(census_of(table), shards, Dedup(memory_limit="1GB"), 0, store.lookup())
+    again = deduplicate(
+        census_of(table), shards, Dedup(memory_limit="1GB"), 0, store.lookup(), *ALONE
+    )
     assert again.decisions.equals(found.decisions)
     assert again.figures == found.figures
 
@@ -93,7 +99,7 @@ def test_what_ranks_survivors_is_part_of_the_identity(tmp_path: Path, store: Sto
     table = candidates_of(TEXTS)
     shards = [shard_of(table, tmp_path / "one")]
     census = census_of(table)
-    deduplicate(census, shards, Dedup(), 0, store)
+    deduplicate(census, shards, Dedup(), 0, store, *ALONE)
     place = CENSUS.names.index("quality")
     scored = census.set_column(place, CENSUS.field(place), [np.arange(4, dtype=np.float32)])
     for other in (
@@ -102,11 +108,13 @@ def test_what_ranks_survivors_is_part_of_the_identity(tmp_path: Path, store: Sto
         (census, [replace(shards[0], attribute_fingerprints={"bands": "g", "pii": "f"})], Dedup()),
     ):
         with pytest.raises(NotStoredError):
-            deduplicate(*other, 0, store.lookup())
+            deduplicate(*other, 0, store.lookup(), *ALONE)
 
 
 def test_nothing_to_do(tmp_path: Path, store: Store) -> None:
     table = candidates_of(["decided"])
-    found = deduplicate(census_of(table), [shard_of(table, tmp_path / "one")], Dedup(), 0, store)
+    found = deduplicate(
+        census_of(table), [shard_of(table, tmp_path / "one")], Dedup(), 0, store, *ALONE
+    )
     assert found.decisions.num_rows == 0
     assert found.figures["counts"]["num_candidates"] == 0

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.support.building import run, write_recipe
 
 BIN = Path(sys.executable).parent
-COMMANDS = ("build", "plan", "estimate", "finetune", "report", "why", "verify", "deploy")
+COMMANDS = (
+    "build", "plan", "estimate", "finetune", "report", "why", "verify", "dedup", "index", "deploy",
+)  # fmt: skip
 
 
 def anchor(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -63,6 +66,13 @@ def test_help_loads_nothing_heavy() -> None:
         (["finetune", "recipe.yaml"], 2, "recipe.yaml"),
         (["report", "code"], 2, "manifest.json"),
         (["estimate", "llama-9"], 2, "llama-1"),
+        (["dedup", "out/shards", "--column", "body", "--output", "new"], 2, "no column 'body'"),
+        (["dedup", "out/shards", "--output", "code"], 2, "choose another output"),
+        (["dedup", "out/shards", "--output", "new", "--set", "band=3"], 2, "did you mean 'bands'"),
+        (["dedup", "out/shards", "--output", "new", "--against", "code"], 2, "is no index"),
+        (["plan", "recipe.yaml", "--set", "dedup.against=[code]"], 2, "is no index"),
+        (["index", "list", "code"], 2, "is no index"),
+        (["index", "drop", "absent", "x"], 2, "is no index"),
         (["nonsense"], 2, "nonsense"),
     ],
 )
@@ -111,3 +121,25 @@ def test_estimate_writes_a_mixture_that_a_recipe_can_name(made: Path, tmp_path: 
     plan = anchor("plan", "recipe.yaml", "--set", f"mixture={tmp_path / 'mine.yaml'}", cwd=made)
     assert plan.returncode == 0
     assert "The Pile" in plan.stdout
+
+
+def test_dedup_and_index_from_end_to_end(made: Path) -> None:
+    """Shards deduplicated, indexed, merged, compared with, and the index emptied again."""
+    for words, said in (
+        (["dedup", "out/shards", "--output", "alone"], "documents removed"),
+        (["index", "add", "old", "alone/documents", "--set", "seed=7"], "Added documents: "),
+        (["index", "add", "built", "out", "--store", "store", "--name", "whole"], "Added whole: "),
+        (["index", "merge", "old", "built"], "Added 1 segments: whole"),
+        (["index", "list", "old"], "20 bands of 6 rows"),
+        (
+            ["dedup", "out/shards", "--output", "none", "--against", "old", "--set", "seed=7"],
+            "removed",
+        ),
+        (["index", "drop", "old", "whole"], "Dropped whole"),
+    ):
+        done = anchor(*words, cwd=made)
+        assert done.returncode == 0, done.stderr
+        assert said in done.stdout
+        assert max(map(len, done.stdout.splitlines())) <= 80
+    assert pq.read_table(made / "none" / "documents").num_rows == 0
+    assert "deduplicated files" in anchor("verify", "none", cwd=made).stderr
