@@ -2,13 +2,14 @@
 
 # ruff: noqa: T201
 
-from tests.benchmarks import dedup_accuracy, html_extraction, signatures
+from tests.benchmarks import dedup_accuracy, html_extraction, signatures, whole_job
 from tests.conftest import CORPORA
 
 
 def main() -> None:
     """Run one benchmark after the other."""
     signatures.main()
+    whole_job.main()
     if CORPORA.is_dir():
         dedup_accuracy.main(CORPORA)
         html_extraction.main(CORPORA)

@@ -1,7 +1,8 @@
 """Peers that benchmarks compare with: an environment for each, and one script a task.
 
-A script here is run by the peer's own interpreter. It reads a Parquet file with a `text` column and
-prints one JSON object: the seconds of the task, without start and import, and what it found.
+A script here is run by the peer's own interpreter. It reads a Parquet file with a `text` column, or
+a folder of them, and prints one JSON object: the seconds of the task, without start and import, and
+what it found. `ours` is a peer too, run by this interpreter, where a whole process is compared.
 """
 
 import json
@@ -12,13 +13,17 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
-ENVIRONMENTS = HERE.parents[2] / "build" / "peers"
+ROOT = HERE.parents[2]
+ENVIRONMENTS = ROOT / "build" / "peers"
 REQUIREMENTS = {
     "datasketch": ("datasketch==2.0.0", "pyarrow==26.0.1"),
     "rensa": ("rensa==0.5.0", "pyarrow==26.0.1"),
     "text_dedup": ("text-dedup==0.4.0",),
     "datatrove": ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "pyarrow==26.0.1"),
+    # it wants NumPy 1, which pyarrow left; unpinned, pip tries every botocore for minutes
+    "dolma": ("dolma==1.2.1", "pyarrow==20.0.0", "aiobotocore==2.5.4", "boto3==1.28.17"),
 }
+THREADS = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 def interpreter(peer: str) -> Path:
@@ -27,27 +32,25 @@ def interpreter(peer: str) -> Path:
     done = folder / ".complete"
     if not done.exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install = [folder / "bin" / "python", "-m", "pip", "install", "--quiet"]
+        install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
         subprocess.run([*install, *REQUIREMENTS[peer]], check=True, stderr=subprocess.DEVNULL)
         done.touch()
     return folder / "bin" / "python"
 
 
-def ask(peer: str, task: str, texts: Path, *options: int) -> dict[str, Any]:
+def ask(peer: str, task: str, *arguments: Path | int) -> dict[str, Any]:
     """Return what a peer answers to a task, done on one core."""
-    command = [
-        str(interpreter(peer)),
-        str(HERE / f"{peer}_{task}.py"),
-        str(texts),
-        *map(str, options),
-    ]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "RAYON_NUM_THREADS": "1"}
+    if peer == "ours":  # as a module, so that it is this project that is found
+        command = [sys.executable, "-m", f"{__name__}.ours_{task}"]
+    else:
+        command = [str(interpreter(peer)), str(HERE / f"{peer}_{task}.py")]
     done = subprocess.run(
-        command,
+        [*command, *map(str, arguments)],
         check=False,
         capture_output=True,
         text=True,
-        env=environment,
+        cwd=ROOT,
+        env={**os.environ, **dict.fromkeys(THREADS, "1")},
         preexec_fn=_one_core,
     )
     if done.returncode:
