@@ -1,7 +1,7 @@
 """Ours, from a folder of Parquet to another.
 
 Reads the folders, the bands and the rows of each; prints what it counted beside what a peer prints.
-It asks for one thread where it can; DuckDB takes one a core, of which it is given one to run on.
+It asks for one thread where it can.
 """
 
 # ruff: noqa: T201
@@ -12,11 +12,12 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.dedup.files import deduplicate_files
+from pipeline.dedup.inputs import find_inputs
 from schemas.recipe import Dedup
 
 
@@ -31,17 +32,16 @@ def main(source: Path, output: Path, config: Dedup) -> None:
     counts = deduplicate(paths, output, config)
     seconds = time.perf_counter() - started
     rows = set(pq.read_table(source, columns=["row"])["row"].to_pylist())
-    left = pq.read_table(output, columns=["row"])["row"].to_pylist()
+    left = pq.read_table(output / "documents", columns=["row"])["row"].to_pylist()
     removed = sorted(rows.difference(left))
     print(json.dumps({"seconds": seconds, "removed": removed, "counts": counts}))
 
 
-def deduplicate(paths: Sequence[Path], output: Path, config: Dedup) -> dict[str, Any]:
+def deduplicate(paths: Sequence[Path], output: Path, config: Dedup) -> dict[str, int]:
     """Write what is left of the documents; return the counts."""
-    from pipeline.dedup.files import deduplicate_files
-
-    result = deduplicate_files(paths, output, config, seed=0)
-    counts: dict[str, Any] = result.figures["counts"]
+    counts: dict[str, int] = deduplicate_files(find_inputs(paths, "text"), output, config, 0)[
+        "counts"
+    ]
     return counts
 
 
@@ -52,7 +52,6 @@ def warm_up(path: Path, scratch: Path, config: Dedup) -> None:
     texts += [f"{text} more" for text in texts]
     table = pa.table({"row": pa.array(range(len(texts)), pa.int64()), "text": texts})
     pq.write_table(table, scratch / "few.parquet")
-    (scratch / "kept").mkdir()
     deduplicate([scratch / "few.parquet"], scratch / "kept", config)
 
 
