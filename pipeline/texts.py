@@ -1,6 +1,6 @@
 """The texts of Parquet files, one after another, by their row in all of them.
 
-Reads one column, a row group at a time; each row group that holds a wanted row is read once.
+Reads one column, some rows at a time; each row group that holds a wanted row is read once.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 MAX_ROWS = 2_000  # texts in a batch
-MAX_BYTES = 64 << 20  # of a batch, unless a single text is longer
+BATCH_BYTES = 4 << 20  # of a batch of texts of usual length: what the processor's cache holds
 
 Integers = npt.NDArray[np.int64]
 
@@ -59,25 +59,31 @@ def _group_sizes(path: Path) -> list[int]:
 
 
 def _batches_of(path: Path, column: str, rows: Integers) -> Iterator[pa.Array]:
-    starts = np.concatenate(([0], np.cumsum(_group_sizes(path))))
+    sizes = _group_sizes(path)
+    starts = np.concatenate(([0], np.cumsum(sizes)))
     groups = np.searchsorted(starts, rows, side="right") - 1
     with pq.ParquetFile(path) as parquet:
         for group in np.unique(groups):
-            texts = parquet.read_row_group(group, columns=[column], use_threads=False)[column]
-            texts = texts.cast(pa.large_string())  # a row group may hold more than 2 GB
             wanted = rows[groups == group] - starts[group]
-            if len(wanted) < len(texts):
-                texts = texts.take(pa.array(wanted))
-            yield from _bounded(pc.fill_null(texts, ""))
+            yield from _batches_of_group(parquet, int(group), column, wanted)
 
 
-def _bounded(texts: pa.ChunkedArray) -> Iterator[pa.Array]:
-    """Yield the texts in batches that memory holds; only a single text may be longer."""
-    ends = np.cumsum(pc.binary_length(texts).to_numpy())
+def _batches_of_group(
+    parquet: pq.ParquetFile, group: int, column: str, rows: Integers
+) -> Iterator[pa.Array]:
+    """Yield the texts of ascending `rows` of one row group, decoded a few at a time."""
+    size = parquet.metadata.row_group(group).num_rows
+    num_bytes = parquet.metadata.row_group(group).total_byte_size
+    batch_size = int(np.clip(BATCH_BYTES * size // max(num_bytes, 1), 1, MAX_ROWS))
+    batches = parquet.iter_batches(
+        batch_size, row_groups=[group], columns=[column], use_threads=False
+    )
     first = 0
-    while first < len(ends):
-        before = ends[first - 1] if first else 0
-        fitting = int(np.searchsorted(ends, before + MAX_BYTES, side="right"))
-        last = min(max(fitting, first + 1), first + MAX_ROWS)
-        yield texts.slice(first, last - first).combine_chunks().cast(pa.string())
-        first = last
+    for batch in batches:
+        low, high = np.searchsorted(rows, (first, first + batch.num_rows))
+        texts = batch.column(0)
+        if high - low < batch.num_rows:
+            texts = texts.take(pa.array(rows[low:high] - first))
+        first += batch.num_rows
+        if len(texts):
+            yield pc.fill_null(texts, "").cast(pa.string())

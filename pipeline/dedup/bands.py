@@ -23,7 +23,7 @@ from schemas.attributes import BANDS
 from schemas.dedup_index import Hashing
 from schemas.recipe import Dedup
 
-VERSION = 3
+VERSION = 4
 DATASKETCH_SCHEME = "affine32"
 
 
@@ -107,7 +107,7 @@ Signed = tuple[Signatures, npt.NDArray[np.bool_]]  # signatures, and which texts
 
 
 @functools.cache
-def _permutations(count: int, seed: int) -> tuple[Hashes, Hashes]:
+def _permutations(count: int, seed: int) -> tuple[Signatures, Signatures]:
     factors, summands = permutations(count, np.uint64(seed))
     return factors, summands
 

@@ -1,8 +1,8 @@
 """Kernel: UTF-8 text → MinHash signatures → one hash for each band.
 
-MinHash: Broder 1997. A permutation is h(x) = (a·x + b) mod 2^64, of which the upper 32 bits are
-kept: multiply-shift (Dietzfelbinger et al. 1997), with a odd. Bands: Leskovec, Rajaraman, Ullman,
-Mining of Massive Datasets, section 3.4.
+MinHash: Broder 1997. A permutation is h(x) = (a·x + b) mod 2^32 with a odd (linear permutations:
+Bohman, Cooper, Frieze 2000) of the upper half of a shingle's hash, which is mixed already. Bands:
+Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, section 3.4.
 """
 
 import numpy as np
@@ -26,28 +26,30 @@ GOLDEN_GAMMA = np.uint64(0x9E3779B97F4A7C15)  # the increment of SplitMix64
 
 
 @njit(cache=True, nogil=True)
-def permutations(count: int, seed: np.uint64) -> tuple[Hashes, Hashes]:
-    """Return the factors (odd) and summands of `count` permutations: uint64 each.
+def permutations(count: int, seed: np.uint64) -> tuple[Signatures, Signatures]:
+    """Return the factors (odd) and summands of `count` permutations: uint32 each.
 
     Drawn by SplitMix64, which is the same everywhere and for ever.
     """
-    factors = np.empty(count, np.uint64)
-    summands = np.empty(count, np.uint64)
+    factors = np.empty(count, np.uint32)
+    summands = np.empty(count, np.uint32)
     state = np.uint64(seed)
     for index in range(count):
-        factors[index] = mix(state + GOLDEN_GAMMA) | np.uint64(1)
+        factors[index] = np.uint32(mix(state + GOLDEN_GAMMA) >> np.uint64(32)) | np.uint32(1)
         state += GOLDEN_GAMMA + GOLDEN_GAMMA
-        summands[index] = mix(state)
+        summands[index] = np.uint32(mix(state) >> np.uint64(32))
     return factors, summands
 
 
 @njit(cache=True, nogil=True)
-def lower_minima(shingles: Hashes, factors: Hashes, summands: Hashes, minima: Signatures) -> None:
+def lower_minima(
+    shingles: Hashes, factors: Signatures, summands: Signatures, minima: Signatures
+) -> None:
     """Lower each permutation's minimum to the smallest hash of any of the shingles."""
     for position in range(shingles.size):
-        shingle = shingles[position]
+        shingle = np.uint32(shingles[position] >> np.uint64(32))
         for index in range(minima.size):
-            value = np.uint32((shingle * factors[index] + summands[index]) >> np.uint64(32))
+            value = np.uint32(shingle * factors[index] + summands[index])
             minima[index] = min(minima[index], value)
 
 
@@ -56,8 +58,8 @@ def signatures(
     data: Bytes,
     offsets: Integers,
     ngram: int,
-    factors: Hashes,
-    summands: Hashes,
+    factors: Signatures,
+    summands: Signatures,
     fold: FoldTable,
 ) -> tuple[Signatures, npt.NDArray[np.bool_]]:
     """Return signatures, shape (documents, permutations), and which documents have any word."""
