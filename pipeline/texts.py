@@ -72,14 +72,8 @@ def _batches_of_group(
     parquet: pq.ParquetFile, group: int, column: str, rows: Integers
 ) -> Iterator[pa.Array]:
     """Yield the texts of ascending `rows` of one row group, decoded a few at a time."""
-    size = parquet.metadata.row_group(group).num_rows
-    num_bytes = parquet.metadata.row_group(group).total_byte_size
-    batch_size = int(np.clip(BATCH_BYTES * size // max(num_bytes, 1), 1, MAX_ROWS))
-    batches = parquet.iter_batches(
-        batch_size, row_groups=[group], columns=[column], use_threads=False
-    )
     first = 0
-    for batch in batches:
+    for batch in small_batches(parquet, group, [column]):
         low, high = np.searchsorted(rows, (first, first + batch.num_rows))
         texts = batch.column(0)
         if high - low < batch.num_rows:
@@ -87,3 +81,14 @@ def _batches_of_group(
         first += batch.num_rows
         if len(texts):
             yield pc.fill_null(texts, "").cast(pa.string())
+
+
+def small_batches(
+    parquet: pq.ParquetFile, group: int, columns: list[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Yield a row group in batches that the processor's cache holds, if rows are of usual size."""
+    metadata = parquet.metadata.row_group(group)
+    size = BATCH_BYTES * metadata.num_rows // max(metadata.total_byte_size, 1)
+    yield from parquet.iter_batches(
+        int(np.clip(size, 1, MAX_ROWS)), row_groups=[group], columns=columns, use_threads=False
+    )

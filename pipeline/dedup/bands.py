@@ -23,7 +23,7 @@ from schemas.attributes import BANDS
 from schemas.dedup_index import Hashing
 from schemas.recipe import Dedup
 
-VERSION = 4
+VERSION = 5
 DATASKETCH_SCHEME = "affine32"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.kernels.shingles import (
-    FNV_PRIME,
+    MULTIPLIER,
     Bytes,
     FoldTable,
     Integers,
@@ -34,7 +34,7 @@ def text_buffers(texts: pa.Array) -> tuple[Bytes, Integers]:
 
 
 def shingles_of(
-    texts: pa.Array, ngram: int, multiplier: int = int(FNV_PRIME)
+    texts: pa.Array, ngram: int, multiplier: int = int(MULTIPLIER)
 ) -> tuple[ShortHashes, Integers]:
     """Return the texts' distinct shingles (uint32), end to end, and where each text's begin."""
     data, offsets = text_buffers(texts)

@@ -10,7 +10,7 @@ first row survives, files counting in the order given. The result is the same fo
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,10 +32,11 @@ from pipeline.kernels.shingles import Hashes, Integers
 from pipeline.mapping import Mapper, serial_map
 from pipeline.output import DEDUP_KIND, MANIFEST_FILE, file_entry, replace_directory
 from pipeline.parquet import write_table
-from pipeline.texts import TextFiles
+from pipeline.texts import TextFiles, small_batches
 from schemas.dedup_index import Hashing
 from schemas.recipe import Dedup
 
+GROUP_BYTES = 32 << 20  # of a row group in memory
 DOCUMENTS_FOLDER = "documents"
 REMOVED_FILE = "removed.parquet"
 REMOVED = pa.schema(
@@ -145,14 +146,27 @@ def _filter_file(task: _FilterTask) -> None:
     with pq.ParquetFile(task.source.path) as parquet:
         options = _writer_options(parquet.metadata, task.column)
         with pq.ParquetWriter(task.target, parquet.schema_arrow, **options) as writer:
-            start = 0
-            for group in range(parquet.num_row_groups):
-                table = parquet.read_row_group(group, use_threads=False)
-                mask = task.is_kept[start : start + table.num_rows]
-                start += table.num_rows
-                if kept := int(mask.sum()):
-                    chosen = table if kept == len(mask) else table.filter(pa.array(mask))
-                    writer.write_table(chosen, row_group_size=kept)
+            for group in _kept_groups(parquet, task.is_kept):
+                writer.write_table(group, row_group_size=group.num_rows)
+
+
+def _kept_groups(parquet: pq.ParquetFile, is_kept: npt.NDArray[np.bool_]) -> Iterator[pa.Table]:
+    """Yield the rows that are kept, in row groups that memory holds."""
+    pending: list[pa.RecordBatch] = []
+    num_bytes, first = 0, 0
+    for group in range(parquet.num_row_groups):
+        for batch in small_batches(parquet, group):
+            mask = is_kept[first : first + batch.num_rows]
+            first += batch.num_rows
+            if not mask.all():
+                batch = batch.filter(pa.array(mask))
+            pending.append(batch)
+            num_bytes += batch.nbytes
+            if num_bytes >= GROUP_BYTES:
+                yield pa.Table.from_batches(pending)
+                pending, num_bytes = [], 0
+    if any(batch.num_rows for batch in pending):
+        yield pa.Table.from_batches(pending)
 
 
 def _writer_options(metadata: pq.FileMetaData, text_column: str) -> dict[str, Any]:
