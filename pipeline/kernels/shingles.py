@@ -145,7 +145,7 @@ def _is_ascii(data: Bytes, position: np.uintp) -> bool:
     high = np.uint8(0)
     for place in range(BLOCK):
         high |= data[position + np.uintp(place)]
-    return high < ASCII
+    return bool(high < ASCII)
 
 
 @njit(cache=True, nogil=True)
