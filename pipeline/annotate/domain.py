@@ -51,7 +51,7 @@ class DomainAnnotator:
         unknown = [row for row, domain in enumerate(domains) if domain is None]
         if unknown:
             model = self._model(batch.column("source")[unknown[0]].as_py())
-            probabilities = model.predict(batch.column("text").take(unknown).to_pylist())
+            probabilities = model.predict(batch.column("text").take(pa.array(unknown)))
             confidences[unknown] = probabilities.max(axis=1)
             for row, label in zip(unknown, probabilities.argmax(axis=1), strict=True):
                 domains[row] = model.labels[label]

@@ -42,6 +42,6 @@ class QualityAnnotator:
         """Return the attribute; raises InputError where the model has no such label."""
         model = load_model(self.model_path, self.model_sha256)
         column = model.column(self.label)
-        scores = model.predict(batch.column("text").to_pylist())[:, column]
+        scores = model.predict(batch.column("text"))[:, column]
         quality = pa.array(scores, pa.float32())
         return pa.RecordBatch.from_arrays([batch.column("id"), quality], schema=QUALITY)

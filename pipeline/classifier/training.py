@@ -14,6 +14,7 @@ from typing import Any
 
 import fasttext
 import numpy as np
+import pyarrow as pa
 
 from pipeline.classifier.examples import (
     LabelledText,
@@ -128,7 +129,8 @@ def _fit_and_evaluate(
     model = Model(path)
     tested = sorted(heldout)
     truth = np.array([model.column(example.label) for example in tested], np.int64)
-    return evaluate(model.predict([example.text for example in tested]), truth, model.labels)
+    texts = pa.array([example.text for example in tested], pa.string())
+    return evaluate(model.predict(texts), truth, model.labels)
 
 
 def fit(

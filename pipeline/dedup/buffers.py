@@ -1,4 +1,4 @@
-"""From Arrow's texts to what the kernels read (bytes and offsets, no copy), and to shingles.
+"""From Arrow's texts to shingles.
 
 Pure, but for a table of lower case that is made once a process.
 """
@@ -8,29 +8,15 @@ import functools
 import numpy as np
 import pyarrow as pa
 
+from pipeline.buffers import text_buffers
 from pipeline.kernels.shingles import (
     MULTIPLIER,
-    Bytes,
     FoldTable,
     Integers,
     ShortHashes,
     fold_table,
     shingle_sets,
 )
-
-
-def text_buffers(texts: pa.Array) -> tuple[Bytes, Integers]:
-    """Return the UTF-8 bytes of a string array without nulls, and where each text begins.
-
-    Shapes: (bytes,) uint8 and (len(texts) + 1,) int64.
-    """
-    if len(texts) == 0:  # Arrow may leave out the buffers
-        return np.empty(0, np.uint8), np.zeros(1, np.int64)
-    _, offsets, data = texts.buffers()
-    width = np.int64 if pa.types.is_large_string(texts.type) else np.int32
-    ends = np.frombuffer(offsets, width)[texts.offset : texts.offset + len(texts) + 1]
-    content = np.empty(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-    return content, ends.astype(np.int64)
 
 
 def shingles_of(

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.dedup.buffers import text_buffers
+from pipeline.buffers import text_buffers
 from pipeline.kernels.shingles import Hashes
 from schemas.document import CONTENT_DIGITS
 

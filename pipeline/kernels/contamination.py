@@ -11,6 +11,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.kernels.utf8 import decode
+
 SEPARATOR, PART, WHOLE = 0, 1, 2  # what a code point is: between words, in a word, a word alone
 
 # FNV-1a's offset and prime for 64 bits; the finaliser of MurmurHash3; any odd rolling base.
@@ -64,7 +66,8 @@ def split_words(data: NDArray[np.uint8], alphabet: Alphabet) -> Words:
     ends = np.empty(limit, np.int64)
     num_words, position, inside, state = 0, 0, False, _OFFSET
     while position < data.size:
-        code, following = _decode(data, position)
+        point, width = decode(data, np.uintp(position))
+        code, following = np.int64(point), position + int(width)
         kind, folded = WHOLE, code
         if code < alphabet.kinds.size:
             kind, folded = alphabet.kinds[code], alphabet.folded[code]
@@ -128,20 +131,6 @@ def make_index(hashes: NDArray[np.uint64]) -> HashIndex:
     edges = np.arange(1, 1 << bits, dtype=np.uint64) << np.uint64(64 - bits)
     inner = np.searchsorted(hashes, edges)
     return HashIndex(hashes, np.concatenate(([0], inner, [hashes.size])).astype(np.int64))
-
-
-@njit(nogil=True, cache=True)
-def _decode(data: NDArray[np.uint8], position: int) -> tuple[np.int64, int]:
-    """Return the code point at a position of valid UTF-8, and the position after it."""
-    first = np.int64(data[position])
-    if first < 0x80:
-        return first, position + 1
-    if first < 0xE0:
-        return (first & 0x1F) << 6 | (data[position + 1] & 0x3F), position + 2
-    middle = (np.int64(data[position + 1] & 0x3F) << 6) | (data[position + 2] & 0x3F)
-    if first < 0xF0:
-        return (first & 0x0F) << 12 | middle, position + 3
-    return (first & 0x07) << 18 | middle << 6 | (data[position + 3] & 0x3F), position + 4
 
 
 @njit(nogil=True, cache=True)

@@ -11,7 +11,6 @@ from numba import njit
 
 from pipeline.kernels.shingles import (
     MULTIPLIER,
-    Bytes,
     FoldTable,
     Hashes,
     Integers,
@@ -19,6 +18,7 @@ from pipeline.kernels.shingles import (
     shingle_hashes,
     word_hashes,
 )
+from pipeline.kernels.utf8 import Bytes
 
 Signatures = npt.NDArray[np.uint32]
 EMPTY = np.uint32(0xFFFFFFFF)  # the signature of no words at all

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-Bytes = npt.NDArray[np.uint8]
+from pipeline.kernels.utf8 import ASCII, Bytes, decode, encode
+
 Integers = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]
 ShortHashes = npt.NDArray[np.uint32]
 FoldTable = npt.NDArray[np.uint32]
 
 LAST_LETTER = 0x40000  # no code point beyond planes 0 to 3 is a letter or a digit
-ASCII = 0x80
 ENDS_WORD = np.uint32(1 << 31)
 STANDS_ALONE = np.uint32(1 << 30)
 LETTER = np.uint32(STANDS_ALONE - np.uint32(1))
@@ -164,53 +164,16 @@ def _plain(letter: np.uint8) -> np.uint8:
 @njit(cache=True, nogil=True)
 def _put(letter: np.uint32, out: Bytes, size: np.uintp) -> np.uintp:
     """Write a letter as the fold table gives it, in UTF-8; return the new size."""
-    one = np.uintp(1)
     if letter == 0 or letter & STANDS_ALONE:
         out[size] = 0
-        size += one
-    code = letter & LETTER
-    if code == 0:
+        size += np.uintp(1)
+    if letter == 0:
         return size
-    if code < ASCII:
-        out[size] = code
-        size += one
-    elif code < 0x800:
-        out[size] = 0xC0 | code >> 6
-        out[size + one] = 0x80 | code & 0x3F
-        size += np.uintp(2)
-    elif code < 0x10000:
-        out[size] = 0xE0 | code >> 12
-        out[size + one] = 0x80 | code >> 6 & 0x3F
-        out[size + np.uintp(2)] = 0x80 | code & 0x3F
-        size += np.uintp(3)
-    else:
-        out[size] = 0xF0 | code >> 18
-        out[size + one] = 0x80 | code >> 12 & 0x3F
-        out[size + np.uintp(2)] = 0x80 | code >> 6 & 0x3F
-        out[size + np.uintp(3)] = 0x80 | code & 0x3F
-        size += np.uintp(4)
+    size = encode(letter & LETTER, out, size)
     if letter > LETTER:
         out[size] = 0
-        size += one
+        size += np.uintp(1)
     return size
-
-
-@njit(cache=True, nogil=True)
-def decode(data: Bytes, position: np.uintp) -> tuple[np.uintp, np.uintp]:
-    """Return the code point at a position of valid UTF-8, and how many bytes it takes."""
-    byte = np.uintp(data[position])
-    if byte < ASCII:
-        return byte, np.uintp(1)
-    second = np.uintp(data[position + np.uintp(1)]) & np.uintp(0x3F)
-    if byte < 0xE0:
-        return (byte & np.uintp(0x1F)) << np.uintp(6) | second, np.uintp(2)
-    third = np.uintp(data[position + np.uintp(2)]) & np.uintp(0x3F)
-    if byte < 0xF0:
-        upper = (byte & np.uintp(0x0F)) << np.uintp(12)
-        return upper | second << np.uintp(6) | third, np.uintp(3)
-    fourth = np.uintp(data[position + np.uintp(3)]) & np.uintp(0x3F)
-    upper = (byte & np.uintp(0x07)) << np.uintp(18) | second << np.uintp(12)
-    return upper | third << np.uintp(6) | fourth, np.uintp(4)
 
 
 @njit(cache=True, nogil=True)

@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedup.buffers import text_buffers
+from pipeline.buffers import text_buffers
 from pipeline.kernels.minhash import band_hashes, permutations, signatures
 from pipeline.kernels.shingles import fold_table
 from tests.support.hashes import hashes_of

@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedup.buffers import text_buffers
+from pipeline.buffers import text_buffers
 from pipeline.kernels.shingles import MULTIPLIER, distinct, fold_table, shingle_sets
 from tests.dedup.candidates import shingles_by_hand
 from tests.support.hashes import hashes_of

@@ -3,7 +3,8 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline.dedup.buffers import cached_fold_table, text_buffers
+from pipeline.buffers import text_buffers
+from pipeline.dedup.buffers import cached_fold_table
 from pipeline.kernels.shingles import MULTIPLIER, shingle_hashes, word_hashes
 
 
