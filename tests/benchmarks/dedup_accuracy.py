@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from schemas.recipe import Dedup
 from tests.benchmarks.peers import ask
+from tests.conftest import CORPORA
 from tests.dedup.candidates import candidates_of, deduplicate, read_jsonl
 
 THRESHOLD = 0.8
@@ -68,3 +69,7 @@ def show(name: str, removed: set[int], seconds: float, pairs: Pairs) -> None:
         f"  {name:<22}{len(removed):6,} removed   precision {precision:.4f}   "
         f"recall of pairs {recall:.4f}   {seconds:7.1f} s"
     )
+
+
+if __name__ == "__main__":
+    main(CORPORA)
