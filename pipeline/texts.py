@@ -75,9 +75,9 @@ def _batches_of_group(
     first = 0
     for batch in small_batches(parquet, group, [column]):
         low, high = np.searchsorted(rows, (first, first + batch.num_rows))
-        texts = batch.column(0)
-        if high - low < batch.num_rows:
-            texts = texts.take(pa.array(rows[low:high] - first))
+        wanted, texts = rows[low:high] - first, batch.column(0)
+        if not np.array_equal(wanted, np.arange(batch.num_rows)):
+            texts = texts.take(pa.array(wanted))
         first += batch.num_rows
         if len(texts):
             yield pc.fill_null(texts, "").cast(pa.string())

@@ -14,6 +14,7 @@ import numpy as np
 from pipeline.dedup.buffers import shingles_of
 from pipeline.fingerprint import derive_seed
 from pipeline.kernels.shingles import Integers, ShortHashes
+from pipeline.kernels.survivors import copy_sets
 from pipeline.mapping import Mapper
 from pipeline.texts import TextFiles
 
@@ -97,10 +98,9 @@ class SpooledSets:
         ends = np.concatenate(([0], np.cumsum(self.sizes)))
         hashes = np.empty(ends[-1], np.uint32)
         for file in np.unique(self.file[self.sizes > 0]):
-            mapped = np.memmap(self.paths[file], np.uint32, "r")
-            for document in np.flatnonzero(self.file == file):
-                start, size = self.starts[document], self.sizes[document]
-                hashes[ends[document] : ends[document + 1]] = mapped[start : start + size]
+            mapped = np.asarray(np.memmap(self.paths[file], np.uint32, "r"))
+            own = self.file == file
+            copy_sets(mapped, self.starts[own], self.sizes[own], hashes, ends[:-1][own])
         return hashes, ends
 
 

@@ -39,6 +39,16 @@ class Choice(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
+def copy_sets(
+    source: ShortHashes, starts: Integers, sizes: Integers, target: ShortHashes, places: Integers
+) -> None:
+    """Copy source[starts[i]:starts[i] + sizes[i]] to target[places[i]:…] for each i."""
+    for document in range(starts.size):
+        for offset in range(sizes[document]):
+            target[places[document] + offset] = source[starts[document] + offset]
+
+
+@njit(cache=True, nogil=True)
 def jaccard_above(left: ShortHashes, right: ShortHashes, min_jaccard: float) -> float:
     """Return the Jaccard of two ascending arrays of distinct hashes; -1 where it is too small.
 
