@@ -166,8 +166,9 @@ class Lines(Frozen):
     min_documents: Annotated[int, Field(ge=2)] = 5
     """A line is boilerplate when so many documents have it: same words, whatever their case,
     spacing and punctuation."""
-    min_words_within: Annotated[int, Field(ge=3, le=1_000)] = 20
-    """A line of so many words is cut where it comes again in its own document."""
+    min_words_within: Annotated[int, Field(ge=3, le=1_000)] = 40
+    """A line of so many words is cut where it comes again in its own document. What is shorter and
+    said twice is mostly rows of a table, examples and code."""
 
     @model_validator(mode="after")
     def _within_is_stricter(self) -> Self:

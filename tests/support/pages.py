@@ -18,7 +18,7 @@ OTHER_NOTICE = (
 )
 FOOTER = f"For questions about this page and about all the others here write to {EMAIL} or call us"
 TWICE = "This line is long enough to be cut where it is said a second time in " + " ".join(
-    f"word{number}" for number in range(10)
+    f"word{number}" for number in range(30)
 )
 SHORT = "Read more here"
 RECIPE: dict[str, Any] = {
