@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from pipeline.dedup.buffers import cached_fold_table, text_buffers
 from pipeline.kernels.lines import LongLines, long_lines, repeats_within
-from pipeline.kernels.shingles import FNV_PRIME
 from tests.dedup.candidates import WORD
 
+MULTIPLIER = 0x9E3779B97F4A7C15
 # Few distinct words, so that lines repeat; letters that fold, stand alone, end words, or are none.
 PIECES = [
     "a",
@@ -34,7 +34,7 @@ PIECES = [
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
 
 
-def lines_of(texts: list[str], min_words: int, multiplier: int = int(FNV_PRIME)) -> LongLines:
+def lines_of(texts: list[str], min_words: int, multiplier: int = MULTIPLIER) -> LongLines:
     data, offsets = text_buffers(pa.array(texts, pa.string()))
     return long_lines(data, offsets, min_words, cached_fold_table(), np.uint64(multiplier))
 
@@ -84,13 +84,13 @@ def test_case_spacing_and_punctuation_do_not_count_but_digits_and_order_do() -> 
 
 
 def test_hashes_depend_on_the_multiplier() -> None:
-    assert lines_of(["a b c"], 1).hashes != lines_of(["a b c"], 1, 0x9E3779B97F4A7C15).hashes
+    assert lines_of(["a b c"], 1).hashes != lines_of(["a b c"], 1, MULTIPLIER + 2).hashes
 
 
 def test_a_slice_of_an_array_is_read_where_it_lies() -> None:
     texts = pa.array(["one two", "three\nfour five\n", "six"], pa.string())
     data, offsets = text_buffers(texts.slice(1, 1))
-    found = long_lines(data, offsets, 2, cached_fold_table(), FNV_PRIME)
+    found = long_lines(data, offsets, 2, cached_fold_table(), np.uint64(MULTIPLIER))
     assert data[found.starts[0] : found.ends[0]].tobytes() == b"four five\n"
     assert found.firsts.tolist() == [0, 1]
 
