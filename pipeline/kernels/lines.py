@@ -77,14 +77,14 @@ def long_lines(
 
 
 @njit(cache=True, nogil=True)
-def line_end(data: Bytes, start: np.int64, stop: np.int64) -> np.int64:
+def line_end(data: Bytes, start: int, stop: int) -> int:
     """Return the position behind the next newline, or `stop`."""
     position = np.uintp(start)
     while position < np.uintp(stop):
         position += np.uintp(1)
         if data[position - np.uintp(1)] == NEWLINE:
             break
-    return np.int64(position)
+    return int(np.int64(position))  # signed, as it came
 
 
 @njit(cache=True, nogil=True)
