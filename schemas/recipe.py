@@ -206,7 +206,7 @@ class Dedup(Frozen):
     )
     """Who survives: highest priority, best quality, earliest date, smallest id, in this order."""
     lines: Lines = Lines()
-    """What is cut from the documents that survive."""
+    """What a build cuts from the documents that survive; `anchor dedup` copies them whole."""
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")] = "2GB"
     """Of the tables in which bands are joined; where it is less, bands are read more often. What
     lies on the store's disk meanwhile: 12 bytes a band and document, 4 a shingle of a candidate."""

@@ -73,14 +73,20 @@ def _dropped(cuts: pa.Table, reason: str) -> pa.Table:
             "id": cuts["id"],
             "decision": pa.repeat("dropped", size),
             "reason": pa.repeat(reason, size),
-            "evidence": pa.array([_evidence(row) for row in cuts.to_pylist()], pa.string()),
+            "evidence": pa.array(
+                [canonical_json(_facts(row)) for row in cuts.to_pylist()], pa.string()
+            ),
         }
     )
 
 
-def _evidence(row: dict[str, Any]) -> str:
-    facts = {"repeated_lines_cut": row["num_lines"], "bytes_cut": row["num_bytes"]}
-    return canonical_json({**facts, "characters_left": row["num_characters"]})
+def _facts(row: dict[str, Any]) -> dict[str, int]:
+    """Return what a document's decision says about its cuts."""
+    return {
+        "repeated_lines_cut": row["num_lines"],
+        "bytes_cut": row["num_bytes"],
+        "characters_left": row["num_characters"],
+    }
 
 
 def same_once_cut(candidates: pa.Table, touched: pa.Table, config: Dedup) -> pa.Table:
@@ -93,14 +99,19 @@ def same_once_cut(candidates: pa.Table, touched: pa.Table, config: Dedup) -> pa.
     copies = np.flatnonzero(first != np.arange(len(first)))
     is_touched = pc.is_valid(place).to_numpy()
     copies = copies[is_touched[copies] | is_touched[first[copies]]]
+    chosen = pa.array(copies)
+    own_cuts = touched.take(place.take(chosen)).to_pylist()
     survivors = ranked["id"].take(pa.array(first[copies])).to_pylist()
-    size = len(copies)
+    evidence = [
+        canonical_json({"survivor": survivor} | (_facts(row) if row["id"] else {}))
+        for survivor, row in zip(survivors, own_cuts, strict=True)
+    ]
     return pa.table(
         {
-            "id": ranked["id"].take(pa.array(copies)),
-            "decision": pa.repeat("dropped", size),
-            "reason": pa.repeat(SAME_ONCE_CUT, size),
-            "evidence": pa.array([canonical_json({"survivor": s}) for s in survivors], pa.string()),
+            "id": ranked["id"].take(chosen),
+            "decision": pa.repeat("dropped", len(copies)),
+            "reason": pa.repeat(SAME_ONCE_CUT, len(copies)),
+            "evidence": pa.array(evidence, pa.string()),
         }
     )
 
@@ -109,7 +120,8 @@ def _with_tokens(census: pa.Table, touched: pa.Table) -> pa.Table:
     """Return the census with the tokens that are left of undecided rows, and what was cut."""
     place = pc.index_in(census["id"], touched["id"].combine_chunks())
     is_chosen = pc.and_(pc.is_valid(place), pc.is_null(census["decision"]))
-    evidence = pa.chunked_array([[_evidence(row) for row in touched.to_pylist()]], pa.string())
+    facts = [canonical_json(_facts(row)) for row in touched.to_pylist()]
+    evidence = pa.chunked_array([facts], pa.string())
     columns = {name: census[name] for name in CENSUS.names}
     for name, values in (("num_tokens", touched["num_tokens"]), ("evidence", evidence)):
         columns[name] = pc.if_else(is_chosen, values.take(place), census[name])

@@ -192,7 +192,7 @@ def _with_excerpts(
         return []
     row_of_rank = np.full(ranks.max() + 1, -1, np.int64)
     row_of_rank[ranks[ranks >= 0]] = np.flatnonzero(ranks >= 0)
-    rows = row_of_rank[[holder for _, holder, _ in most]]
+    rows, places = np.unique(row_of_rank[[holder for _, holder, _ in most]], return_inverse=True)
     spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(rows)).to_pylist()
     texts = texts_of(shards).take(rows).to_pylist()
     hash_lines = partial(
@@ -201,12 +201,12 @@ def _with_excerpts(
     return [
         {
             "documents": num_documents,
-            "kept_in": ids[int(row)].as_py(),
-            "line": _excerpt(text, found, hash_lines(pa.array([text])), np.uint64(value)),
+            "kept_in": ids[int(rows[place])].as_py(),
+            "line": _excerpt(
+                texts[place], spans[place], hash_lines(pa.array([texts[place]])), np.uint64(value)
+            ),
         }
-        for (value, _, num_documents), row, text, found in zip(
-            most, rows, texts, spans, strict=True
-        )
+        for (value, _, num_documents), place in zip(most, places, strict=True)
     ]
 
 
