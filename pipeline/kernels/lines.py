@@ -13,7 +13,6 @@ import numpy.typing as npt
 from numba import njit
 
 from pipeline.kernels.shingles import (
-    Bytes,
     FoldTable,
     Hashes,
     Integers,
@@ -21,6 +20,7 @@ from pipeline.kernels.shingles import (
     shingle_hashes,
     word_hashes,
 )
+from pipeline.kernels.utf8 import Bytes
 
 NEWLINE = 0x0A
 

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipeline.buffers import text_buffers
 from pipeline.cuts import Cut, cuts_of_lines, exported, in_code_points, without
-from pipeline.dedup.buffers import text_buffers
 from pipeline.dedup.lines.annotator import lines_of
 from pipeline.dedup.lines.repeated import Repeated
 from pipeline.fingerprint import fingerprint
@@ -27,6 +27,8 @@ from pipeline.store import Store
 from pipeline.tokens import count_tokens
 from schemas.attributes import CUTS
 from schemas.document import CONTENT_DIGITS
+
+Flags = npt.NDArray[np.bool_]
 
 VERSION = 1
 CUTS_FILE = "cuts.parquet"
@@ -102,9 +104,6 @@ def cut_batch(batch: pa.RecordBatch, ranks: Integers, cutter: Cutter) -> pa.Reco
     for row, num_tokens in zip(touched, count_tokens(left, cutter.tokenizer), strict=True):
         rows[row]["num_tokens"] = num_tokens
     return pa.RecordBatch.from_pylist(rows, schema=CUTS)
-
-
-Flags = npt.NDArray[np.bool_]
 
 
 def _choose(lines: LongLines, ranks: Integers, cutter: Cutter) -> tuple[Flags, Flags]:
