@@ -26,6 +26,7 @@ from pipeline.census import (
 )
 from pipeline.dedup.bands import hashing_of, make_bands_annotator
 from pipeline.dedup.index import Earlier, open_earlier
+from pipeline.dedup.lines.annotator import make_lines_annotator
 from pipeline.dedup.stage import Deduplicated, deduplicate
 from pipeline.export.stage import ExportPlan, export_build, find_build
 from pipeline.filter.stage import filter_shard
@@ -35,9 +36,11 @@ from pipeline.mixture.target import Target, mixture_document, resolve_target
 from pipeline.models import Figures, domain_annotator, quality_annotator
 from pipeline.normalize.stage import normalize_unit
 from pipeline.output import check_writable
+from pipeline.repeated_lines import cut_repeated_lines
 from pipeline.runtime import Runtime
 from pipeline.sample.stage import draw_sample
 from pipeline.shard import Shard, Unit
+from pipeline.tokens import locate_tokenizer
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe
 
@@ -59,11 +62,13 @@ def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifes
     for annotator in annotators:
         shards = annotate(shards, annotator, runtime)
     shards, figures = classify(shards, recipe, base, runtime)
+    if recipe.dedup.cuts_lines:
+        shards = annotate(shards, make_lines_annotator(recipe.dedup, recipe.seed), runtime)
     shards = filter_documents(shards, recipe, runtime)
     identity = build_fingerprint(shards, recipe, target, earlier)
     if finished := find_build(output, identity):
         return finished
-    plan = decide_all(shards, recipe, target, figures, identity, earlier, runtime)
+    plan = decide_all(shards, recipe, base, target, figures, identity, earlier, runtime)
     return runtime.run_once(
         "export",
         lambda store: export_build(plan, output, runtime.mapper, store.root),
@@ -149,6 +154,7 @@ def build_fingerprint(
 def decide_all(
     shards: list[Shard],
     recipe: Recipe,
+    base: Path,
     target: Target,
     classifiers: Figures,
     identity: str,
@@ -158,7 +164,11 @@ def decide_all(
     """Decide about every document that is left, and return what to export."""
     census = drop_lowest_quality(take_census(shards, recipe), recipe.quality)
     refuse_nothing_left(census)
-    census, duplicates = drop_duplicates(census, shards, recipe, earlier, runtime)
+    census, dedup = drop_duplicates(census, shards, recipe, earlier, runtime)
+    if recipe.dedup.cuts_lines:
+        tokenizer = locate_tokenizer(recipe.sample.tokenizer, base)
+        census, shards, lines = cut_repeated_lines(census, shards, recipe, tokenizer, runtime)
+        dedup = {**dedup, "lines": lines}
     drawn = draw_sample(undecided(census), target.proportions, recipe.sample, recipe.seed)
     return ExportPlan(
         recipe=recipe,
@@ -169,7 +179,7 @@ def decide_all(
         domains=drawn.domains,
         total_variation=drawn.total_variation,
         classifiers=classifiers,
-        dedup=duplicates,
+        dedup=dedup,
     )
 
 

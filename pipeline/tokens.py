@@ -28,6 +28,11 @@ def count_tokens(texts: Sequence[str], tokenizer: str) -> list[int]:
     return [len(encoding) for encoding in encodings]
 
 
+def locate_tokenizer(tokenizer: str, base: Path) -> str:
+    """Return what `count_tokens` takes for a recipe's `sample.tokenizer`, relative to `base`."""
+    return tokenizer if tokenizer == BYTES_RULE else str(base / tokenizer)
+
+
 @lru_cache(maxsize=4)
 def load_tokenizer(path: str) -> Tokenizer:
     """Return the tokenizer of a tokenizer.json, without truncation or padding.

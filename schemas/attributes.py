@@ -47,6 +47,29 @@ QUALITY = pa.schema([ID, pa.field("quality", pa.float32())])
 # One 64-bit hash a band; two documents with an equal hash in one band are candidates.
 BANDS = pa.schema([ID, pa.field("bands", pa.list_(pa.uint64()), nullable=False)])
 
+# The distinct hashes of a document's long lines, ascending; of a domain not asked for, none.
+LINES = pa.schema([ID, pa.field("lines", pa.list_(pa.uint64()), nullable=False)])
+
+# What is left out of a text when it is exported: whole lines, as pieces of the stored text.
+CUT = pa.struct(
+    [
+        pa.field("start", pa.int32(), nullable=False),  # code points, inclusive
+        pa.field("end", pa.int32(), nullable=False),  # code points, exclusive
+    ]
+)
+CUTS = pa.schema(
+    [
+        ID,
+        pa.field("cuts", pa.list_(CUT), nullable=False),  # sorted, apart from one another
+        pa.field("num_lines", pa.int32(), nullable=False),  # cut; blank ones are not counted
+        pa.field("num_bytes", pa.int64(), nullable=False),  # cut, of UTF-8
+        pa.field("num_characters", pa.int32()),  # of what is left; null where nothing is cut
+        pa.field("num_tokens", pa.int64()),  # of what is left, masked; null where nothing is cut
+        pa.field("content", pa.string()),  # as an id begins, of what is left; null likewise
+        pa.field("keeps_line", pa.bool_(), nullable=False),  # that is cut from other documents
+    ]
+)
+
 # What the published rule sets judge by. Fractions of lines leave blank lines out; of characters,
 # white space. What repeats is what comes again: a first occurrence is no duplicate.
 COUNTS = (

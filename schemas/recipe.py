@@ -150,6 +150,36 @@ class BandingTarget(Frozen):
     """Share of the pairs below the threshold (Jaccards spread evenly) that may be compared."""
 
 
+class Lines(Frozen):
+    """Lines that recur in many documents: kept in the first of them, cut from the others.
+
+    This is the boilerplate that near-duplicates do not show: notices, banners, templates.
+    """
+
+    enabled: bool = True
+    """`false` exports every text whole."""
+    domains: tuple[Domain, ...] = ("web", "news")
+    """Where lines are counted and cut. In code, law, mathematics and instructions what recurs is
+    content."""
+    min_words: Annotated[int, Field(ge=3, le=1_000)] = 10
+    """No shorter line is ever cut. A letter of a script without spaces counts as a word."""
+    min_documents: Annotated[int, Field(ge=2)] = 5
+    """A line is boilerplate when so many documents have it: same words, whatever their case,
+    spacing and punctuation."""
+    min_words_within: Annotated[int, Field(ge=3, le=1_000)] = 40
+    """A line of so many words is cut where it comes again in its own document. What is shorter and
+    said twice is mostly rows of a table, examples and code."""
+
+    @model_validator(mode="after")
+    def _within_is_stricter(self) -> Self:
+        if self.min_words_within < self.min_words:
+            raise ValueError(
+                f"min_words_within: {self.min_words_within} is less than min_words, "
+                f"{self.min_words}, below which no line is cut"
+            )
+        return self
+
+
 class Dedup(Frozen):
     """Exact duplicates by content, near-duplicates by MinHash with verified Jaccard."""
 
@@ -175,9 +205,16 @@ class Dedup(Frozen):
         "id",
     )
     """Who survives: highest priority, best quality, earliest date, smallest id, in this order."""
+    lines: Lines = Lines()
+    """What a build cuts from the documents that survive; `anchor dedup` copies them whole."""
     memory_limit: Annotated[str, Field(pattern=r"^[0-9]+(\.[0-9]+)? ?[KMGT]i?B$")] = "2GB"
     """Of the tables in which bands are joined; where it is less, bands are read more often. What
     lies on the store's disk meanwhile: 12 bytes a band and document, 4 a shingle of a candidate."""
+
+    @property
+    def cuts_lines(self) -> bool:
+        """Whether any line may be cut."""
+        return self.enabled and self.lines.enabled and bool(self.lines.domains)
 
     @model_validator(mode="before")
     @classmethod

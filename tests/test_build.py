@@ -162,7 +162,7 @@ def test_a_changed_threshold_rescores_nothing(copy: Path) -> None:
     computed = {
         name for name, s in stages.items() if s.num_items > 1 and s.num_reused < s.num_items
     }
-    assert computed == {"filter"}
+    assert computed == {"filter", "cut lines"}  # which lines recur depends on who is left
     reasons = manifest_of(copy / "out").sources[1].dropped_by_reason
     assert reasons["too_short"] > 0
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipeline.fingerprint import file_sha256
 from pipeline.pii.masking import mask
-from pipeline.tokens import BYTES_RULE, count_tokens, load_tokenizer
+from pipeline.tokens import BYTES_RULE, count_tokens, load_tokenizer, locate_tokenizer
 from schemas.attributes import TOKENS
 
 VERSION = 1
@@ -48,6 +48,6 @@ def make_tokens_annotator(tokenizer: str, base: Path) -> TokensAnnotator:
     """
     if tokenizer == BYTES_RULE:
         return TokensAnnotator(BYTES_RULE, BYTES_RULE)
-    path = base / tokenizer
-    load_tokenizer(str(path))
-    return TokensAnnotator(str(path), file_sha256(path))
+    path = locate_tokenizer(tokenizer, base)
+    load_tokenizer(path)
+    return TokensAnnotator(path, file_sha256(Path(path)))

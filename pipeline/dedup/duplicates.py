@@ -114,7 +114,7 @@ def _figures(
     }
     new = slice(ranked.num_fixed, None)
     return {
-        "parameters": config.model_dump(mode="json", exclude={"enabled", "memory_limit"}),
+        "parameters": config.model_dump(mode="json", exclude={"enabled", "memory_limit", "lines"}),
         "counts": own | counts,
         "s_curve": s_curve(config.bands, config.rows),
         "clusters": describe_clusters(survivor, similarity, ranked.source, ranked.source_names),

@@ -159,7 +159,7 @@ def _identity(
     for name in RANKED:
         digest.update(json.dumps(candidates[name].to_pylist()).encode())
     known = [[shard.attribute_fingerprints[name] for name in ATTRIBUTES] for shard in shards]
-    asked = config.model_dump(exclude={"memory_limit", "against"})
+    asked = config.model_dump(exclude={"memory_limit", "against", "lines"})
     return fingerprint(
         "dedup", STAGE_VERSION, asked, seed, digest.hexdigest(), known, earlier.digests
     )

@@ -1,9 +1,9 @@
-"""Scatter: one input shard → its chosen rows, masked and grouped by where they will end up.
+"""Scatter: one input shard → its chosen rows, as exported and grouped by where they will end up.
 
-Reads a shard's documents, its `pii` attribute and what was decided of each document. Writes an
-Arrow file of one batch per group and row group of the input, and beside it the rows' shuffle keys
-and sizes. Groups are ranges of the shuffle key (`bucket-00003`) and held-out domains
-(`heldout-web`). Memory is bounded by one row group.
+Reads a shard's documents, its attributes `pii` and, where lines are cut, `cuts`, and what was
+decided of each document. Writes an Arrow file of one batch per group and row group of the input,
+and beside it the rows' shuffle keys and sizes. Groups are ranges of the shuffle key
+(`bucket-00003`) and held-out domains (`heldout-web`). Memory is bounded by one row group.
 """
 
 import json
@@ -17,10 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.cuts import exported
 from pipeline.errors import IntegrityError
 from pipeline.export.order import bucket_of, shuffle_key
 from pipeline.fingerprint import canonical_json
-from pipeline.pii.masking import mask
 from pipeline.shard import Shard, read_shard
 from schemas.document import ANCHOR
 
@@ -81,7 +81,8 @@ def _chosen_batches(task: ScatterTask) -> Iterator[tuple[pa.RecordBatch, list[st
     """Yield the rows to export of each row group, with the name of each row's group."""
     choices = pq.read_table(task.choices)
     start = 0
-    for batch in read_shard(task.shard, DOCUMENT_COLUMNS, ("pii",)):
+    attributes = tuple(name for name in ("pii", "cuts") if name in task.shard.attributes)
+    for batch in read_shard(task.shard, DOCUMENT_COLUMNS, attributes):
         choice = choices.slice(start, batch.num_rows).combine_chunks()
         start += batch.num_rows
         if not choice["id"].combine_chunks().equals(batch.column("id")):
@@ -107,7 +108,7 @@ def _rows_to_export(batch: pa.RecordBatch, choice: pa.Table, seed: int) -> pa.Re
     columns = {name: documents.column(name).take(pa.array(place)) for name in DOCUMENT_COLUMNS}
     for name in ("id", "domain", "language", "quality", "num_tokens"):
         columns[name] = facts[name].combine_chunks().take(pa.array(place))
-    columns["text"] = _masked_texts(documents).take(pa.array(place))
+    columns["text"] = _exported_texts(documents).take(pa.array(place))
     columns["metadata"] = pa.array(
         [with_epoch(metadata[i], k) for i, k in zip(place, copy, strict=True)], pa.string()
     )
@@ -123,11 +124,13 @@ def _copy_numbers(copies: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return np.arange(int(copies.sum())) - np.repeat(starts, copies)
 
 
-def _masked_texts(documents: pa.RecordBatch) -> pa.Array:
-    texts = documents.column("text").to_pylist()
-    spans = documents.column("pii").to_pylist()
+def _exported_texts(documents: pa.RecordBatch) -> pa.Array:
+    """Return the texts without what is cut, personal data masked."""
+    texts, spans = documents.column("text").to_pylist(), documents.column("pii").to_pylist()
+    has_cuts = "cuts" in documents.schema.names
+    cuts = documents.column("cuts").to_pylist() if has_cuts else [[]] * len(texts)
     return pa.array(
-        [mask(text, found) for text, found in zip(texts, spans, strict=True)], pa.string()
+        [exported(*parts) for parts in zip(texts, spans, cuts, strict=True)], pa.string()
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipeline.report import build_plots as plots
-from pipeline.report import model_sections, provenance_sections
+from pipeline.report import line_sections, model_sections, provenance_sections
 from pipeline.report.data import NUM_QUALITY_BINS, BuildData, short_count
 from pipeline.report.flow_plot import flow_plot, stage_order
 from pipeline.report.page_parts import Cell, Column, Headline, Plot, Section, Table
@@ -52,6 +52,8 @@ def build_sections(
     yield shape_section(data)
     if manifest.dedup:
         yield model_sections.dedup_section(manifest.dedup)
+    if "lines" in manifest.dedup:
+        yield line_sections.line_section(manifest.dedup["lines"])
     yield provenance_sections.license_section(manifest)
     if data.refused:
         yield provenance_sections.quarantine_section(data)

@@ -2,7 +2,7 @@
 
 # ruff: noqa: T201
 
-from tests.benchmarks import dedup_accuracy, html_extraction, signatures, whole_job
+from tests.benchmarks import dedup_accuracy, html_extraction, repeated_lines, signatures, whole_job
 from tests.conftest import CORPORA
 
 
@@ -13,8 +13,9 @@ def main() -> None:
     if CORPORA.is_dir():
         dedup_accuracy.main(CORPORA)
         html_extraction.main(CORPORA)
+        repeated_lines.main(CORPORA)
     else:
-        print("dedup_accuracy, html_extraction: no corpora beside the project, left out")
+        print("dedup_accuracy, html_extraction, repeated_lines: left out, no corpora beside us")
 
 
 if __name__ == "__main__":

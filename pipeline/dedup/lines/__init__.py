@@ -1,0 +1,1 @@
+"""Repeated lines: hashed, counted over all documents, cut from all but the first that has them."""
