@@ -61,49 +61,56 @@ def ngram_coverage(words: Hashes, lengths: Integers, max_top: int, max_n: int) -
 
     `words` are the hashes of the words, `lengths` what each counts for. Up to `max_top`, the
     length covered by all occurrences of the top n-gram; above, the length covered by n-grams that
-    occurred before. A word in overlapping n-grams counts once.
+    occurred before. A word in overlapping n-grams counts once. An n-gram that occurs twice begins
+    with a shorter one that does, so each n looks only where the one before found something.
     """
     coverage = np.zeros(max_n - 1, np.int64)
-    ngrams = words.copy()
-    for n in range(2, min(max_n, words.size) + 1):
-        ngrams = ngrams[:-1]
-        for i in range(ngrams.size):  # a polynomial in the words' hashes, modulo 2^64
-            ngrams[i] = ngrams[i] * FNV_PRIME + words[i + n - 1]
+    places = np.arange(max(0, words.size - 1))
+    ngrams = words[places] * FNV_PRIME + words[1:]
+    for n in range(2, max_n + 1):
+        if places.size == 0:
+            break
         first = first_occurrences(ngrams)
+        counts = np.zeros(places.size, np.int64)
+        for i in range(places.size):
+            counts[first[i]] += 1
         if n <= max_top:
-            chosen = first == top_ngram(first, n, lengths)
+            chosen = first == top_ngram(first, counts, places, n, lengths)
         else:
             chosen = first != np.arange(first.size)
-        coverage[n - 2] = covered_length(chosen, n, lengths)
+        coverage[n - 2] = covered_length(places[chosen], n, lengths)
+        goes_on = (counts[first] > 1) & (places + n < words.size)
+        places = places[goes_on]
+        # a polynomial in the words' hashes, modulo 2^64
+        ngrams = ngrams[goes_on] * FNV_PRIME + words[places + n]
     return coverage
 
 
 @njit(cache=True, nogil=True)
-def top_ngram(first: Integers, n: int, lengths: Integers) -> int:
-    """Return where the most frequent n-gram first occurs; -1 where none occurs twice.
+def top_ngram(
+    first: Integers, counts: Integers, places: Integers, n: int, lengths: Integers
+) -> int:
+    """Return the index where the most frequent n-gram first occurs; -1 where none occurs twice.
 
-    Of several as frequent, the longest; of several as long, the earliest.
+    Index i is the n-gram at the word `places[i]`; `counts` stand at first occurrences. Of several
+    as frequent, the longest; of several as long, the earliest.
     """
-    counts = np.zeros(first.size, np.int64)
-    for i in range(first.size):
-        counts[first[i]] += 1
     top, top_count, top_length = -1, 1, 0
     for i in range(first.size):
         if counts[i] > 1 and counts[i] >= top_count:
-            length = lengths[i : i + n].sum()
+            length = lengths[places[i] : places[i] + n].sum()
             if counts[i] > top_count or length > top_length:
                 top, top_count, top_length = i, counts[i], length
     return top
 
 
 @njit(cache=True, nogil=True)
-def covered_length(chosen: Flags, n: int, lengths: Integers) -> int:
-    """Return the summed `lengths` of the words that lie in a chosen n-gram, each word once."""
+def covered_length(places: Integers, n: int, lengths: Integers) -> int:
+    """Return the summed `lengths` of the words that lie in an n-gram at `places`, each once."""
     total = 0
     covered_until = 0
-    for i in range(chosen.size):
-        if chosen[i]:
-            for word in range(max(i, covered_until), i + n):
-                total += lengths[word]
-            covered_until = i + n
+    for place in places:
+        for word in range(max(place, covered_until), place + n):
+            total += lengths[word]
+        covered_until = place + n
     return total

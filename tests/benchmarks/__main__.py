@@ -2,7 +2,14 @@
 
 # ruff: noqa: T201
 
-from tests.benchmarks import dedup_accuracy, html_extraction, repeated_lines, signatures, whole_job
+from tests.benchmarks import (
+    dedup_accuracy,
+    html_extraction,
+    repeated_lines,
+    scale,
+    signatures,
+    whole_job,
+)
 from tests.conftest import CORPORA
 
 
@@ -10,6 +17,7 @@ def main() -> None:
     """Run one benchmark after the other."""
     signatures.main()
     whole_job.main()
+    scale.main()
     if CORPORA.is_dir():
         dedup_accuracy.main(CORPORA)
         html_extraction.main(CORPORA)

@@ -74,4 +74,5 @@ def test_coverage(items: list[str]) -> None:
 
 def test_a_word_in_overlapping_ngrams_counts_once() -> None:
     chosen = np.array([True, True, False, True])
-    assert covered_length(chosen, 2, np.array([1, 2, 4, 8, 16])) == 1 + 2 + 4 + 8 + 16
+    places = np.flatnonzero(chosen)
+    assert covered_length(places, 2, np.array([1, 2, 4, 8, 16])) == 1 + 2 + 4 + 8 + 16
