@@ -9,13 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.annotate.heuristics import HeuristicsAnnotator, text_statistics
+from pipeline.annotate.heuristics import HeuristicsAnnotator
+from pipeline.annotate.heuristics import text_statistics as statistics_of
 from schemas.attributes import HEURISTICS
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 POLICY = ("terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies")
 LINE_ENDS = tuple(".!?。！？\"'”’»")
 BULLETS = tuple("•‣⁃◦▪●○■-*")
+
+
+def text_statistics(text: str) -> dict[str, float]:
+    found = statistics_of(pa.array(["before", text, "after."], pa.string()).slice(1, 1))
+    return {name: float(values[0]) for name, values in found.items()}
 
 
 def share(part: float, whole: float) -> float:

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import unicodedata
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,7 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.annotate.language import LanguageAnnotator, identify_language, sample_text
+from pipeline.annotate.language import (
+    LanguageAnnotator,
+    _identifier,
+    identify_languages,
+    sample_text,
+)
 from schemas.attributes import LANGUAGE
 
 # UDHR file codes (ISO 639-3) of some languages that the model knows.
@@ -20,6 +26,34 @@ UDHR = {
     "pol": "pl", "por_BR": "pt", "ron": "ro", "rus": "ru", "slv": "sl", "spa": "es", "swe": "sv",
     "tha": "th", "tur": "tr", "ukr": "uk", "vie": "vi",
 }  # fmt: skip
+
+
+def identify_language(text: str) -> tuple[str, float]:
+    languages, confidences = identify_languages(pa.array([text, "x"], pa.string()))
+    return languages[0], float(confidences[0])
+
+
+def assert_as_the_library(texts: list[str]) -> None:
+    found = identify_languages(pa.array(["", *texts], pa.string()).slice(1))
+    for text, language, confidence in zip(texts, *found, strict=True):
+        expected, probability = _identifier().classify(sample_text(text))
+        assert language == expected
+        if language != "und":
+            assert confidence == pytest.approx(probability, abs=1.1e-3)
+
+
+def test_the_library_says_the_same_of_translations(corpora: Path) -> None:
+    """Of all 500 languages, the model's own and others, and in capitals, which it reads lowered."""
+    with gzip.open(corpora / "multilingual/udhr2.jsonl.gz", "rt", encoding="utf-8") as lines:
+        texts = [unicodedata.normalize("NFC", json.loads(line)["text"]) for line in lines]
+    assert_as_the_library([*texts, *(text[:700] for text in texts)])
+    assert_as_the_library([text[:500].upper() for text in texts if "ς" not in text])
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("aé文 \nǅΩ") | st.text(), max_size=3), st.integers(1, 300))
+def test_the_library_says_the_same_of_anything(texts: list[str], times: int) -> None:
+    assert_as_the_library([unicodedata.normalize("NFC", text * times) for text in texts])
 
 
 def test_names_the_language_of_translations(corpora: Path) -> None:

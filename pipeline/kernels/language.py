@@ -1,0 +1,150 @@
+"""Kernel: UTF-8 text → the probability of each language, by naive Bayes over byte n-grams.
+
+Reads bytes and offsets as Arrow keeps them, and a model as langid makes it (Lui and Baldwin 2012):
+an automaton that finds n-grams, and a table of log-probabilities. Long texts are known by evenly
+spaced pieces. Sums go in a fixed order, so any machine finds the same numbers.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from pipeline.kernels.shingles import Integers
+from pipeline.kernels.utf8 import Bytes, decode
+
+Floats = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+IS_UPPER, IS_LOWER = 1, 2
+NEWLINE = 0x0A
+MAX_LOGARITHMS = 4096
+
+
+class Model(NamedTuple):
+    """`moves[rows[state] + byte]` is the next state, `features[state]` the n-gram found or -1.
+
+    `table`: float32, shape (features, labels), log-probabilities; `prior`: of each label.
+    `logarithms[count]` weighs an n-gram that was seen so often.
+    """
+
+    moves: npt.NDArray[np.uint32]
+    rows: Integers
+    features: Integers
+    table: Floats
+    prior: Floats
+    logarithms: Scores
+
+
+class Sampling(NamedTuple):
+    """How many pieces of a text are looked at, and how many code points each has."""
+
+    num_pieces: int
+    characters: int
+
+
+@njit(cache=True, nogil=True)
+def label_scores(
+    data: Bytes, offsets: Integers, model: Model, sampling: Sampling, cases: Bytes
+) -> tuple[Scores, Flags]:
+    """Return log-scores, float64, shape (texts, labels), divided by the root of the bytes seen.
+
+    A text without any n-gram has zeros. And whether all cased letters of what was seen are capitals
+    (`cases`: flags of code points): such a text is to be looked at again in lower case.
+    """
+    num_texts = offsets.size - 1
+    scores = np.zeros((num_texts, model.prior.size), np.float64)
+    is_shouted = np.zeros(num_texts, np.bool_)
+    counts = np.zeros(model.table.shape[0], np.int64)
+    found = np.empty(model.table.shape[0], np.int64)
+    starts = np.empty(sampling.num_pieces, np.int64)
+    ends = np.empty(sampling.num_pieces, np.int64)
+    for text in range(num_texts):
+        size = find_pieces(data, offsets[text], offsets[text + 1], sampling, starts, ends)
+        is_shouted[text] = _is_shouted(data, starts[:size], ends[:size], cases)
+        num_found = _count_features(data, starts[:size], ends[:size], model, counts, found)
+        if num_found == 0:
+            continue
+        own = scores[text]
+        own[:] = model.prior
+        for place in range(num_found):
+            weight = model.logarithms[min(counts[found[place]], MAX_LOGARITHMS - 1)]
+            counts[found[place]] = 0
+            row = model.table[found[place]]
+            for label in range(own.size):
+                own[label] += weight * row[label]
+        num_bytes = (ends[:size] - starts[:size]).sum() + size - 1
+        own /= np.sqrt(num_bytes)
+    return scores, is_shouted
+
+
+@njit(cache=True, nogil=True)
+def find_pieces(
+    data: Bytes, start: int, end: int, sampling: Sampling, starts: Integers, ends: Integers
+) -> int:
+    """Write the bytes at which pieces of data[start:end] begin and end; return how many there are.
+
+    A text no longer than all pieces together is one piece; else the first and last are included.
+    """
+    num_characters = 0
+    for place in range(start, end):
+        num_characters += (data[place] & 0xC0) != 0x80
+    starts[0], ends[0] = start, end
+    if num_characters <= sampling.num_pieces * sampling.characters:
+        return 1
+    last = num_characters - sampling.characters
+    place, passed = start, 0
+    for piece in range(sampling.num_pieces):
+        first = last * piece // (sampling.num_pieces - 1)
+        place = _advance(data, place, first - passed)
+        starts[piece] = place
+        place = _advance(data, place, sampling.characters)
+        ends[piece] = place
+        passed = first + sampling.characters
+    return sampling.num_pieces
+
+
+@njit(cache=True, nogil=True)
+def _advance(data: Bytes, place: int, num_characters: int) -> int:
+    """Return the place so many code points further."""
+    while num_characters > 0:
+        place += 1
+        while place < data.size and data[place] & 0xC0 == 0x80:
+            place += 1
+        num_characters -= 1
+    return place
+
+
+@njit(cache=True, nogil=True)
+def _is_shouted(data: Bytes, starts: Integers, ends: Integers, cases: Bytes) -> bool:
+    has_capital = False
+    for piece in range(starts.size):
+        position, stop = np.uintp(starts[piece]), np.uintp(ends[piece])
+        while position < stop:
+            code, width = decode(data, position)
+            if cases[code] == IS_LOWER:
+                return False
+            has_capital |= cases[code] == IS_UPPER
+            position += width
+    return has_capital
+
+
+@njit(cache=True, nogil=True)
+def _count_features(
+    data: Bytes, starts: Integers, ends: Integers, model: Model, counts: Integers, found: Integers
+) -> int:
+    """Count the n-grams of the pieces, with a newline between; return how many kinds there are."""
+    state, size = np.int64(0), 0
+    for piece in range(starts.size):
+        for place in range(starts[piece] - (piece > 0), ends[piece]):
+            byte = NEWLINE if place < starts[piece] else data[place]
+            state = np.int64(model.moves[model.rows[state] + byte])
+            feature = model.features[state]
+            if feature >= 0:
+                if counts[feature] == 0:
+                    found[size] = feature
+                    size += 1
+                counts[feature] += 1
+    return size
