@@ -110,7 +110,7 @@ def train(texts: list[str], path: Path) -> Path:
     """Write a model that tells long texts from short ones: what it says does not matter here."""
     middle = statistics.median(map(len, texts))
     examples = prepare_examples(
-        (LabelledText(text, "good" if len(text) > middle else "bad", "files") for text in texts), 0
+        (LabelledText("good" if len(text) > middle else "bad", text) for text in texts), 0
     )
     fit(examples, TrainingSettings(), 0, path)
     assert Model(path).is_folded

@@ -216,4 +216,5 @@ def _excerpt(text: str, spans: list[Span], lines: LongLines, value: np.uint64) -
     bounds = [int(lines.starts[place]), int(lines.ends[place])]
     start, end = in_code_points(text, bounds)
     others = [Cut(start=0, end=start), Cut(start=end, end=len(text))]
-    return exported(text, spans, others).strip()[:EXCERPT_CHARACTERS]
+    line = exported(text, spans, others).strip()
+    return line if len(line) <= EXCERPT_CHARACTERS else line[: EXCERPT_CHARACTERS - 1] + "…"
