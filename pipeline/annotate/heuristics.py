@@ -142,9 +142,13 @@ def _alphabet() -> kernel.Alphabet:
 def _phrases() -> kernel.Phrases:
     phrases = (LOREM_IPSUM, *BOILERPLATE)
     codes, starts = _as_codes(phrases)
-    begins = np.zeros(128, np.bool_)
-    begins[[ord(phrase[0]) for phrase in phrases]] = True
-    return kernel.Phrases(codes, starts, begins)
+    beginnings = {phrase[:2] for phrase in phrases}
+    seconds = np.zeros(128, np.uint32)
+    for beginning in beginnings:
+        seconds[ord(beginning[0])] = ord(beginning[1])
+    if np.count_nonzero(seconds) < len(beginnings):
+        raise AssertionError("phrases that begin alike must go on alike")
+    return kernel.Phrases(codes, starts, seconds)
 
 
 @lru_cache(maxsize=1)

@@ -43,13 +43,13 @@ class Alphabet(NamedTuple):
 class Phrases(NamedTuple):
     """Phrases in lower case, end to end: phrase i is codes[starts[i]:starts[i + 1]].
 
-    The first is counted; a line with any other is boilerplate. `begins`: of each ASCII character,
-    whether a phrase begins with it.
+    The first is counted; a line with any other is boilerplate. `seconds`: of each ASCII character
+    that phrases begin with, the character they all go on with; else 0.
     """
 
     codes: Codes
     starts: Integers
-    begins: npt.NDArray[np.bool_]
+    seconds: Codes
 
 
 class Rules(NamedTuple):
@@ -202,24 +202,31 @@ def _find_phrases(
     is_boilerplate = np.zeros(lines.starts.size, np.bool_)
     for line in range(lines.starts.size):
         place, end = lines.starts[line], lines.ends[line]
-        while place < end:
-            code = lower[codes[place]]
-            step = 1
-            if code < phrases.begins.size and phrases.begins[code]:
-                for phrase in range(phrases.starts.size - 1):
-                    start, stop = phrases.starts[phrase], phrases.starts[phrase + 1]
-                    if place + stop - start > end:
-                        continue
-                    same = True
-                    for offset in range(stop - start):
-                        same &= lower[codes[place + offset]] == phrases.codes[start + offset]
-                    if same and phrase == 0:
-                        own[LOREM_IPSUM] += 1
-                        step = stop - start
-                    elif same:
-                        is_boilerplate[line] = True
-            place += step
+        while place + 1 < end:
+            code, following = lower[codes[place]], lower[codes[place + 1]]
+            if code >= phrases.seconds.size or phrases.seconds[code] != following:
+                place += 1
+                continue
+            phrase = _phrase_at(codes[place:end], lower, phrases)
+            own[LOREM_IPSUM] += phrase == 0
+            is_boilerplate[line] |= phrase > 0
+            place += phrases.starts[1] if phrase == 0 else 1
     return is_boilerplate
+
+
+@njit(cache=True, nogil=True)
+def _phrase_at(codes: Codes, lower: Codes, phrases: Phrases) -> int:
+    """Return the number of the phrase that the code points begin with, or -1."""
+    for phrase in range(phrases.starts.size - 1):
+        start, stop = phrases.starts[phrase], phrases.starts[phrase + 1]
+        if stop - start > codes.size:
+            continue
+        offset = 0
+        while offset < stop - start and lower[codes[offset]] == phrases.codes[start + offset]:
+            offset += 1
+        if offset == stop - start:
+            return phrase
+    return -1
 
 
 @njit(cache=True, nogil=True)
