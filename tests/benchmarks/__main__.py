@@ -3,6 +3,7 @@
 # ruff: noqa: T201
 
 from tests.benchmarks import (
+    annotation,
     dedup_accuracy,
     html_extraction,
     repeated_lines,
@@ -18,6 +19,7 @@ def main() -> None:
     signatures.main()
     whole_job.main()
     scale.main()
+    annotation.main()
     if CORPORA.is_dir():
         dedup_accuracy.main(CORPORA)
         html_extraction.main(CORPORA)
