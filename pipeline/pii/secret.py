@@ -31,6 +31,9 @@ ISSUED: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 PLACEHOLDER = re.compile(r"(?i)example|xxxx|your[_-]|dummy|0{8}|1234567")
 
+KEY_WORDS = "PRIVATE KEY"
+MARKS = (*(mark for mark, _ in ISSUED), KEY_WORDS)
+"""A text with none of these holds no secret but one that is assigned to a name."""
 KEY_EDGE = re.compile(r"-----(BEGIN|END) [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----")
 MAX_KEY_CHARACTERS = 20_000  # an RSA key of 16,384 bits has 13,000
 
@@ -50,7 +53,7 @@ def find_secrets(text: str) -> Spans:
             for match in pattern.finditer(text):
                 if not PLACEHOLDER.search(match.group()):
                     yield match.span()
-    if "PRIVATE KEY" in text:
+    if KEY_WORDS in text:
         yield from _private_keys(text)
     for match in ASSIGNED.finditer(text):
         before = text[max(0, match.start() - NAME_WINDOW) : match.start()]

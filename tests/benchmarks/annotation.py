@@ -41,8 +41,16 @@ NUM_ITEMS = 5_000
 
 def main() -> None:
     """Print MB/s of each annotator for each kind of text."""
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    pa.set_cpu_count(1)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        measure_all()
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def measure_all() -> None:
+    """Print the figures of both kinds of text."""
     paragraphs = pool()
     kinds = {
         "files": installed_texts(NUM_BYTES),

@@ -1,0 +1,143 @@
+"""Kernel: UTF-8 text → which kinds of personal data it may hold, by one look at its bytes.
+
+Reads bytes and offsets as Arrow keeps them; returns flags. Always true: whatever the finders of
+`pipeline.pii` would find, its flag is set; the reverse need not hold. So most texts need no finder.
+"""
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from pipeline.kernels.shingles import Integers
+from pipeline.kernels.utf8 import ASCII, Bytes
+
+Flags = npt.NDArray[np.uint8]
+
+EMAIL, IP, PHONE, SECRET = 1, 2, 4, 8
+
+AT, FULL_STOP, COLON, EQUALS = ord("@"), ord("."), ord(":"), ord("=")
+QUOTE, APOSTROPHE, SPACE = ord('"'), ord("'"), ord(" ")
+ZERO, NINE, TWO, THREE = ord("0"), ord("9"), ord("2"), ord("3")
+LEADS = 0xC0  # bytes from here on begin a character that is not ASCII
+MIN_PHONE_CHARACTERS, MIN_PHONE_DIGITS, MIN_DOTS = 7, 7, 3
+MAX_GAP_BYTES = 9  # three characters of white space
+MIN_VALUE, MAX_VALUE = 16, 128  # characters of a value that is assigned
+
+IN_LOCAL, IN_PHONE, IN_VALUE, IS_HEX, IS_GAP, BEGINS_MARK = (1 << bit for bit in range(6))
+
+
+def byte_classes(first_letters: bytes) -> Bytes:
+    """Return the flags above of every byte; `first_letters` are those that marks begin with."""
+    classes = np.zeros(256, np.uint8)
+    for flag, members in (
+        (IN_LOCAL, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_%+-"),
+        (IN_PHONE, b"0123456789 ().-/+"),
+        (IN_VALUE, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-+/=.~"),
+        (IS_HEX, b"0123456789abcdefABCDEF"),
+        (IS_GAP, b"\t\n\v\f\r\x1c\x1d\x1e\x1f "),
+        (BEGINS_MARK, first_letters),
+    ):
+        classes[list(members)] |= flag
+    classes[ASCII:] |= IS_GAP
+    return classes
+
+
+@njit(cache=True, nogil=True)
+def screen(
+    data: Bytes, offsets: Integers, classes: Bytes, marks: Bytes, mark_starts: Integers
+) -> Flags:
+    """Return the flags of each text.
+
+    Mark m, without which no key is issued, is marks[mark_starts[m]:mark_starts[m + 1]].
+    """
+    flags = np.zeros(offsets.size - 1, np.uint8)
+    for text in range(flags.size):
+        start, end = offsets[text], offsets[text + 1]
+        flags[text] = _numbers(data, start, end, classes)
+        for place in range(start, end):
+            byte = data[place]
+            if byte == AT and place > start and place + 1 < end:
+                between = classes[data[place - 1]] & classes[data[place + 1]]
+                flags[text] |= EMAIL if between & IN_LOCAL else 0
+            elif byte in (COLON, EQUALS):
+                if byte == COLON and _ends_group(data, start, place, classes):
+                    flags[text] |= IP
+                if not flags[text] & SECRET and _assigns(data, place + 1, end, classes):
+                    flags[text] |= SECRET
+            elif classes[byte] & BEGINS_MARK and _is_mark(data, place, end, marks, mark_starts):
+                flags[text] |= SECRET
+    return flags
+
+
+@njit(cache=True, nogil=True)
+def _numbers(data: Bytes, start: int, end: int, classes: Bytes) -> int:
+    """Say whether four numbers stand between dots, and whether digits could be a telephone's.
+
+    Other digits than ASCII's may end a telephone number: what is not ASCII might be one.
+    """
+    flags = 0
+    dots, after_digit, after_dot = 0, False, False
+    num_characters, num_digits, num_others = 0, 0, 0
+    for place in range(start, end):
+        byte = data[place]
+        is_digit = ZERO <= byte <= NINE
+        if is_digit:
+            dots += after_dot
+            after_digit, after_dot = True, False
+        elif byte == FULL_STOP and after_digit:
+            after_digit, after_dot = False, True
+        else:
+            dots, after_digit, after_dot = 0, False, False
+        if dots >= MIN_DOTS:
+            flags |= IP
+        if classes[byte] & IN_PHONE or byte >= ASCII:
+            num_characters += 1
+            num_digits += is_digit
+            num_others += byte >= LEADS
+            enough = num_digits > 0 and num_digits + num_others >= MIN_PHONE_DIGITS
+            if enough and num_characters >= MIN_PHONE_CHARACTERS:
+                flags |= PHONE
+        else:
+            num_characters, num_digits, num_others = 0, 0, 0
+    return flags
+
+
+@njit(cache=True, nogil=True)
+def _ends_group(data: Bytes, start: int, place: int, classes: Bytes) -> bool:
+    """Say whether a colon stands behind four hexadecimal digits, of which the first is 2 or 3."""
+    if place - start < 4 or not TWO <= data[place - 4] <= THREE:
+        return False
+    return bool(
+        classes[data[place - 3]] & IS_HEX
+        and classes[data[place - 2]] & IS_HEX
+        and classes[data[place - 1]] & IS_HEX
+    )
+
+
+@njit(cache=True, nogil=True)
+def _assigns(data: Bytes, place: int, end: int, classes: Bytes) -> bool:
+    """Say whether a quoted value of a key's length and letters stands here, after white space."""
+    limit = min(end, place + MAX_GAP_BYTES)
+    while place < limit and classes[data[place]] & IS_GAP:
+        place += 1
+    if place >= end or (data[place] != QUOTE and data[place] != APOSTROPHE):
+        return False
+    quote, first = data[place], place + 1
+    place = first
+    while place < end and place - first <= MAX_VALUE and classes[data[place]] & IN_VALUE:
+        place += 1
+    return bool(MIN_VALUE <= place - first <= MAX_VALUE and place < end and data[place] == quote)
+
+
+@njit(cache=True, nogil=True)
+def _is_mark(data: Bytes, place: int, end: int, marks: Bytes, mark_starts: Integers) -> bool:
+    for mark in range(mark_starts.size - 1):
+        first, size = mark_starts[mark], mark_starts[mark + 1] - mark_starts[mark]
+        offset = 0
+        while offset < size and place + offset < end:
+            if data[place + offset] != marks[first + offset]:
+                break
+            offset += 1
+        if offset == size:
+            return True
+    return False
