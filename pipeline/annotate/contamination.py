@@ -54,7 +54,7 @@ class ContaminationAnnotator:
             nulls = pa.nulls(batch.num_rows, pa.string())
             return pa.RecordBatch.from_arrays([ids, nulls, nulls], schema=CONTAMINATION)
         index = load_index(self.files, self.digests, self.ngram)
-        matches = [index.find(text.as_py()) for text in batch.column("text")]
+        matches = index.find_all(batch.column("text"))
         items = pa.array([match and match.item for match in matches], pa.string())
         spans = pa.array([match and match.span for match in matches], pa.string())
         return pa.RecordBatch.from_arrays([ids, items, spans], schema=CONTAMINATION)

@@ -15,15 +15,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from pipeline.annotate.evaluation_words import Bytes, alphabet, as_bytes, list_words
+from pipeline.buffers import text_buffers
 from pipeline.kernels.contamination import (
     HashIndex,
     Words,
     find_hit,
     hash_windows,
     make_index,
+    may_hold,
     split_words,
 )
 from pipeline.records import clean_text, read_records
@@ -71,12 +74,25 @@ class EvaluationIndex:
     item_names: tuple[str, ...]
     figures: tuple[FileFigures, ...]
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """In words, of the runs that are indexed: int64."""
+        return np.unique([self.ngram, min(self.ngram, MIN_ITEM_WORDS)])
+
+    def find_all(self, texts: pa.Array) -> list[Match | None]:
+        """Return what `find` does for each text; most are known by their hashes to hold none."""
+        data, offsets = text_buffers(texts)
+        flags = may_hold(data, offsets, alphabet(), self.index, self.lengths)
+        found: list[Match | None] = [None] * len(texts)
+        for row in np.flatnonzero(flags).tolist():
+            found[row] = self.find(texts[row].as_py())
+        return found
+
     def find(self, text: str) -> Match | None:
         """Return the item whose phrase begins first in `text`, or None."""
         data = as_bytes(text)
         words = split_words(data, alphabet())
-        lengths = sorted({self.ngram, min(self.ngram, MIN_ITEM_WORDS)})
-        found = [hit for n in lengths if (hit := self._first_phrase(data, words, n))]
+        found = [hit for n in self.lengths.tolist() if (hit := self._first_phrase(data, words, n))]
         if not found:
             return None
         start, end, phrase = min(found)

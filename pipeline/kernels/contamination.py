@@ -125,6 +125,24 @@ def find_hit(windows: NDArray[np.uint64], index: HashIndex, start: int) -> Hit:
     return Hit(-1, 0, 0)
 
 
+@njit(nogil=True, cache=True)
+def may_hold(
+    data: NDArray[np.uint8],
+    offsets: NDArray[np.int64],
+    alphabet: Alphabet,
+    index: HashIndex,
+    lengths: NDArray[np.int64],
+) -> NDArray[np.bool_]:
+    """Say of each text whether the index holds a run of its words of one of these lengths."""
+    found = np.zeros(offsets.size - 1, np.bool_)
+    for text in range(found.size):
+        words = split_words(data[offsets[text] : offsets[text + 1]], alphabet)
+        for length in lengths:
+            hit = find_hit(hash_windows(words.hashes, length), index, 0)
+            found[text] |= hit.word >= 0
+    return found
+
+
 def make_index(hashes: NDArray[np.uint64]) -> HashIndex:
     """Return the index of sorted hashes, with about one bucket for each."""
     bits = max(1, int(hashes.size).bit_length())  # at least one, so that no shift is by 64

@@ -245,7 +245,10 @@ def test_real_contamination(corpora: Path) -> None:
     made = annotator(corpora / "eval", "*.jsonl.gz")
     index = load_index(made.files, made.digests, made.ngram)
     speeches = read_records(corpora / "government" / "us_presidents.jsonl.gz")
-    found = [match for record in speeches if (match := index.find(record["text"]))]
+    texts = [record["text"] for record in speeches]
+    matches = index.find_all(pa.array(["before", *texts], pa.string()).slice(1))
+    assert matches == [index.find(text) for text in texts]
+    found = [match for match in matches if match]
     assert {match.item for match in found} == {"mmlu_test.jsonl.gz#2575"}
     assert len(found) == 2
     bbc = read_records(corpora / "news" / "bbc.jsonl.gz")
