@@ -85,14 +85,14 @@ def identify_languages(texts: pa.Array) -> tuple[list[str], npt.NDArray[np.float
 
 def _scores(
     texts: pa.Array, sampling: kernel.Sampling = PIECES
-) -> tuple[kernel.Scores, kernel.Flags]:
+) -> tuple[kernel.Floats, kernel.Flags]:
     data, offsets = text_buffers(texts)
     return kernel.label_scores(data, offsets, _model(), sampling, _cases())
 
 
-def _probabilities(scores: kernel.Scores) -> kernel.Scores:
+def _probabilities(scores: kernel.Floats) -> npt.NDArray[np.float64]:
     """Return the softmax of each row; of a language with two labels, the first has the sum."""
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
+    powers = np.exp(scores.astype(np.float64) - scores.max(axis=1, keepdims=True, initial=-np.inf))
     probabilities = powers / powers.sum(axis=1, keepdims=True)
     labels = _identifier().nb_classes
     for column, label in enumerate(labels):
@@ -123,13 +123,14 @@ def _identifier() -> LanguageIdentifier:
 def _model() -> kernel.Model:
     """Return the bundled model as the kernel reads it."""
     bundled = _identifier()
+    rows = np.asarray(bundled.tk_row, np.int64) << 8  # a row has a move for each byte
+    features = np.asarray(bundled.tk_output, np.int64)
     return kernel.Model(
         moves=np.asarray(bundled.tk_nextmove, np.uint32),
-        rows=np.asarray(bundled.tk_row, np.int64) << 8,
-        features=np.asarray(bundled.tk_output, np.int64),
+        states=rows << kernel.FEATURE_BITS | (features + 1),
         table=np.ascontiguousarray(bundled.nb_ptc, np.float32),
         prior=np.asarray(bundled.nb_pc, np.float32),
-        logarithms=np.log1p(np.arange(kernel.MAX_LOGARITHMS)),
+        logarithms=np.log1p(np.arange(kernel.MAX_LOGARITHMS)).astype(np.float32),
     )
 
 

@@ -15,27 +15,27 @@ from pipeline.kernels.shingles import Integers
 from pipeline.kernels.utf8 import Bytes, decode
 
 Floats = npt.NDArray[np.float32]
-Scores = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 IS_UPPER, IS_LOWER = 1, 2
 NEWLINE = 0x0A
 MAX_LOGARITHMS = 4096
+FEATURE_BITS = 24
 
 
 class Model(NamedTuple):
-    """`moves[rows[state] + byte]` is the next state, `features[state]` the n-gram found or -1.
+    """`moves[row + byte]` is the next state; its row and its n-gram are in `states[state]`.
 
+    Both in one number, which is one look-up: row << FEATURE_BITS | (n-gram + 1, or 0 for none).
     `table`: float32, shape (features, labels), log-probabilities; `prior`: of each label.
     `logarithms[count]` weighs an n-gram that was seen so often.
     """
 
     moves: npt.NDArray[np.uint32]
-    rows: Integers
-    features: Integers
+    states: Integers
     table: Floats
     prior: Floats
-    logarithms: Scores
+    logarithms: Floats
 
 
 class Sampling(NamedTuple):
@@ -48,14 +48,14 @@ class Sampling(NamedTuple):
 @njit(cache=True, nogil=True)
 def label_scores(
     data: Bytes, offsets: Integers, model: Model, sampling: Sampling, cases: Bytes
-) -> tuple[Scores, Flags]:
-    """Return log-scores, float64, shape (texts, labels), divided by the root of the bytes seen.
+) -> tuple[Floats, Flags]:
+    """Return log-scores, float32, shape (texts, labels), divided by the root of the bytes seen.
 
     A text without any n-gram has zeros. And whether all cased letters of what was seen are capitals
     (`cases`: flags of code points): such a text is to be looked at again in lower case.
     """
     num_texts = offsets.size - 1
-    scores = np.zeros((num_texts, model.prior.size), np.float64)
+    scores = np.zeros((num_texts, model.prior.size), np.float32)
     is_shouted = np.zeros(num_texts, np.bool_)
     counts = np.zeros(model.table.shape[0], np.int64)
     found = np.empty(model.table.shape[0], np.int64)
@@ -76,7 +76,7 @@ def label_scores(
             for label in range(own.size):
                 own[label] += weight * row[label]
         num_bytes = (ends[:size] - starts[:size]).sum() + size - 1
-        own /= np.sqrt(num_bytes)
+        own /= np.float32(np.sqrt(num_bytes))
     return scores, is_shouted
 
 
@@ -136,12 +136,12 @@ def _count_features(
     data: Bytes, starts: Integers, ends: Integers, model: Model, counts: Integers, found: Integers
 ) -> int:
     """Count the n-grams of the pieces, with a newline between; return how many kinds there are."""
-    state, size = np.int64(0), 0
+    state, size = model.states[0], 0
     for piece in range(starts.size):
         for place in range(starts[piece] - (piece > 0), ends[piece]):
             byte = NEWLINE if place < starts[piece] else data[place]
-            state = np.int64(model.moves[model.rows[state] + byte])
-            feature = model.features[state]
+            state = model.states[model.moves[(state >> FEATURE_BITS) + byte]]
+            feature = (state & ((1 << FEATURE_BITS) - 1)) - 1
             if feature >= 0:
                 if counts[feature] == 0:
                     found[size] = feature
