@@ -33,8 +33,9 @@ def find_inputs(paths: Sequence[Path], column: str) -> list[ParquetInput]:
     Names are relative to the folder that all have in common. Raises InputError where there is
     none, one is named twice, is no Parquet, or has no column of strings of the name `column`.
     """
-    found = [file.resolve() for path in paths for file in _files_of(path)]
-    twice = [str(file) for file, count in Counter(found).items() if count > 1]
+    found = [file.absolute() for path in paths for file in _files_of(path)]
+    resolved = Counter(file.resolve() for file in found)
+    twice = [str(file) for file in found if resolved[file.resolve()] > 1]
     if twice:
         raise InputError(f"given twice: {', '.join(twice)}")
     base = Path(os.path.commonpath([file.parent for file in found]))

@@ -113,6 +113,18 @@ def test_strings_of_every_kind(tmp_path: Path) -> None:
         assert kept.type == array.type
 
 
+def test_links_keep_their_own_names(tmp_path: Path) -> None:
+    """As in a cache that keeps files by digest, and links to them by name."""
+    blob = write(tmp_path / "blobs" / "0123abcd", ["text"])
+    (tmp_path / "names").mkdir()
+    link = tmp_path / "names" / "train.parquet"
+    link.symlink_to(blob)
+    run([tmp_path / "names"], tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out" / "documents").iterdir()] == ["train.parquet"]
+    with pytest.raises(InputError, match="given twice"):
+        find_inputs([link, blob], "text")
+
+
 def test_nothing_at_all(tmp_path: Path) -> None:
     found = run([write(tmp_path / "a.parquet", [])], tmp_path / "out")
     assert found["counts"]["num_candidates"] == 0
