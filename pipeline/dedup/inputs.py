@@ -33,15 +33,16 @@ def find_inputs(paths: Sequence[Path], column: str) -> list[ParquetInput]:
     Names are relative to the folder that all have in common. Raises InputError where there is
     none, one is named twice, is no Parquet, or has no column of strings of the name `column`.
     """
-    found = [file.absolute() for path in paths for file in _files_of(path)]
+    found = [file for path in paths for file in _files_of(path)]
     resolved = Counter(file.resolve() for file in found)
     twice = [str(file) for file in found if resolved[file.resolve()] > 1]
     if twice:
         raise InputError(f"given twice: {', '.join(twice)}")
-    base = Path(os.path.commonpath([file.parent for file in found]))
+    names = [Path(os.path.normpath(file.absolute())) for file in found]  # a link keeps its own
+    base = Path(os.path.commonpath([name.parent for name in names]))
     return [
-        ParquetInput(file, file.relative_to(base).as_posix(), _check(file, column))
-        for file in found
+        ParquetInput(file.absolute(), name.relative_to(base).as_posix(), _check(file, column))
+        for file, name in zip(found, names, strict=True)
     ]
 
 

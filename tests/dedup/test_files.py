@@ -125,6 +125,14 @@ def test_links_keep_their_own_names(tmp_path: Path) -> None:
         find_inputs([link, blob], "text")
 
 
+def test_no_name_leads_out_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "x" / "a.parquet", ["one"])
+    write(tmp_path / "m" / "t" / "b.parquet", ["two"])
+    monkeypatch.chdir(tmp_path / "m" / "t")
+    inputs = find_inputs([Path("../../x/a.parquet"), Path("b.parquet")], "text")
+    assert [source.name for source in inputs] == ["x/a.parquet", "m/t/b.parquet"]
+
+
 def test_nothing_at_all(tmp_path: Path) -> None:
     found = run([write(tmp_path / "a.parquet", [])], tmp_path / "out")
     assert found["counts"]["num_candidates"] == 0
