@@ -109,7 +109,7 @@ def add(
     debug: Debug = False,
 ) -> None:
     """Add a build or Parquet files as a segment; make the index where there is none."""
-    from pipeline.dedup.indexing import add_build, add_files
+    from pipeline.dedup.index.change import add_build, add_files
     from pipeline.dedup.inputs import find_inputs
     from pipeline.errors import ConfigError
     from pipeline.output import MANIFEST_FILE
@@ -128,7 +128,7 @@ def add(
 def _settings_of(indexes: Sequence[Path], settings: Sequence[str]) -> "Dedup":
     """Return dedup's settings: hashes as the first index makes them, and what --set says."""
     from pipeline.config import config_of
-    from pipeline.dedup.index import INDEX_FILE, read_index
+    from pipeline.dedup.index.earlier import INDEX_FILE, read_index
     from schemas.recipe import Dedup
 
     made = [read_index(folder).hashing for folder in indexes if (folder / INDEX_FILE).is_file()]
@@ -139,7 +139,7 @@ def _settings_of(indexes: Sequence[Path], settings: Sequence[str]) -> "Dedup":
 def list_segments(index: Index, debug: Debug = False) -> None:
     """Say how an index makes its hashes, and what is in it."""
     from flows.summary import show_index
-    from pipeline.dedup.index import read_index
+    from pipeline.dedup.index.earlier import read_index
 
     say(show_index(read_index(index)))
 
@@ -151,7 +151,7 @@ def merge(
     debug: Debug = False,
 ) -> None:
     """Add the segments of another index, which stays as it is."""
-    from pipeline.dedup.indexing import merge_index
+    from pipeline.dedup.index.change import merge_index
 
     new = merge_index(index, other)
     say(f"Added {len(new)} segments: {', '.join(segment.name for segment in new) or 'none is new'}")
@@ -164,7 +164,7 @@ def drop(
     debug: Debug = False,
 ) -> None:
     """Take a segment out of an index."""
-    from pipeline.dedup.indexing import drop_segment
+    from pipeline.dedup.index.change import drop_segment
 
     drop_segment(index, name)
     say(f"Dropped {name}")

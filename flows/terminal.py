@@ -18,7 +18,7 @@ import typer
 from pipeline.errors import AnchorError
 
 DEBUG = "ANCHOR_DEBUG"
-STOPPING = "stopping; what is finished is stored, and the same command goes on from there"
+STOPPING = "stopping; the same command begins again, and uses what a store holds by then"
 
 
 def say(text: str) -> None:

@@ -25,7 +25,7 @@ from pipeline.census import (
     undecided,
 )
 from pipeline.dedup.bands import hashing_of, make_bands_annotator
-from pipeline.dedup.index import Earlier, open_earlier
+from pipeline.dedup.index.earlier import Earlier, open_earlier
 from pipeline.dedup.lines.annotator import make_lines_annotator
 from pipeline.dedup.stage import Deduplicated, deduplicate
 from pipeline.export.stage import ExportPlan, export_build, find_build

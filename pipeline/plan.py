@@ -12,7 +12,7 @@ from pipeline.acquire import environment, files
 from pipeline.annotate.contamination import make_contamination_annotator
 from pipeline.annotate.tokens import make_tokens_annotator
 from pipeline.dedup.bands import hashing_of
-from pipeline.dedup.index import open_earlier
+from pipeline.dedup.index.earlier import open_earlier
 from pipeline.distribution import DOMAINS as DOMAIN_OF_PART
 from pipeline.distribution import split_member
 from pipeline.errors import ConfigError

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.dedup.spool import BandFile
+from pipeline.dedup.band_file import BandFile
 from pipeline.kernels.buckets import ALONE, BYTES_PER_ENTRY, Ranks, leaders
 from pipeline.kernels.shingles import Hashes, Integers
 

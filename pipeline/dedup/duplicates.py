@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.figures import count_by_source, describe_clusters, s_curve
 from pipeline.dedup.near import Floats, find_near_duplicates
 from pipeline.dedup.shingle_files import ShingleSource
-from pipeline.dedup.spool import BandFile
 from pipeline.kernels.buckets import first_of_equal
 from pipeline.kernels.shingles import Hashes, Integers
 from pipeline.mapping import Mapper

@@ -21,13 +21,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.bands import BandsAnnotator, annotator_of, hashing_of
 from pipeline.dedup.content import keys_of_texts
 from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
-from pipeline.dedup.index import Earlier, after_earlier, open_earlier
+from pipeline.dedup.index.earlier import Earlier, after_earlier, open_earlier
 from pipeline.dedup.inputs import ParquetInput, sign_ranges
 from pipeline.dedup.shingle_files import TextShingles
-from pipeline.dedup.spool import BandFile
 from pipeline.kernels.shingles import Hashes, Integers
 from pipeline.mapping import Mapper, serial_map
 from pipeline.output import DEDUP_KIND, MANIFEST_FILE, file_entry, replace_directory
@@ -88,7 +88,8 @@ def deduplicate_files(
     with replace_directory(output) as folder:
         with tempfile.TemporaryDirectory(dir=folder) as name:
             scratch = Path(name)
-            ranked, bands = _sign(texts, earlier, annotator_of(hashing), mapper, scratch)
+            names = [source.name for source in inputs]
+            ranked, bands = _sign(texts, names, earlier, annotator_of(hashing), mapper, scratch)
             shingles = TextShingles(texts, config.ngram, hashing.seed)
             found = find_duplicates(ranked, bands, [earlier, shingles], config, mapper, scratch)
         _filter(inputs, column, found.removed - earlier.num_rows, folder, mapper)
@@ -98,7 +99,12 @@ def deduplicate_files(
 
 
 def _sign(
-    texts: TextFiles, earlier: Earlier, annotator: BandsAnnotator, mapper: Mapper, scratch: Path
+    texts: TextFiles,
+    names: Sequence[str],
+    earlier: Earlier,
+    annotator: BandsAnnotator,
+    mapper: Mapper,
+    scratch: Path,
 ) -> tuple[Ranked, BandFile]:
     """Return all documents, ranked as they stand in the files, and their bands."""
     num_rows = sum(texts.num_rows)
@@ -111,7 +117,7 @@ def _sign(
         rows=np.arange(num_rows),
         content=np.concatenate([np.empty((0, 2), np.uint64), *keys]),
         source=np.repeat(np.arange(len(texts.num_rows)), texts.num_rows),
-        source_names=[path.name for path in texts.paths],
+        source_names=names,
     )
     return after_earlier(ranked, earlier), bands
 
@@ -194,7 +200,8 @@ class Places:
     @staticmethod
     def of(earlier: Earlier, inputs: Sequence[ParquetInput]) -> "Places":
         """Return the places of all documents that were compared."""
-        segments = [(f"index: {s.name}", s.num_documents) for s in earlier.segments]
+        sizes_of = [segment.num_documents for segment in earlier.segments]
+        segments = zip(earlier.names, sizes_of, strict=True)
         named = [*segments, *((source.name, source.num_rows) for source in inputs)]
         sizes = np.array([size for _, size in named], np.int64)
         return Places(tuple(name for name, _ in named), np.cumsum(sizes) - sizes)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.buckets import LeaderFile, join_bands
 from pipeline.dedup.shingle_files import ShingleSource, SpooledSets, spool_shingles
-from pipeline.dedup.spool import BandFile
 from pipeline.kernels.shingles import Integers
 from pipeline.kernels.survivors import Choice, ShingleSets, choose_survivors
 from pipeline.kernels.unionfind import roots, unite

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pipeline.dedup.buffers import shingles_of
+from pipeline.dedup.shingles import shingles_of
 from pipeline.fingerprint import derive_seed
 from pipeline.kernels.shingles import Integers, ShortHashes
 from pipeline.kernels.survivors import copy_sets

@@ -19,12 +19,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.bands import hashing_of
 from pipeline.dedup.content import keys_of_ids
 from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
-from pipeline.dedup.index import Earlier, after_earlier
+from pipeline.dedup.index.earlier import Earlier, after_earlier
 from pipeline.dedup.shingle_files import TextShingles
-from pipeline.dedup.spool import BandFile
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import canonical_json, fingerprint
 from pipeline.kernels.shingles import Integers

@@ -8,19 +8,17 @@ compare word 5-grams, in our bands × rows and in datatrove's; only ours verifie
 # ruff: noqa: T201
 
 import tempfile
-import time
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.recipe import Dedup
 from tests.benchmarks.peers import ask
 from tests.conftest import CORPORA
-from tests.dedup.candidates import candidates_of, deduplicate, read_jsonl
+from tests.dedup.candidates import read_jsonl
 
 THRESHOLD = 0.8
-PEERS = ("datatrove", "text_dedup")
+PEERS = ("ours", "datatrove", "text_dedup")
 BANDINGS = ((20, 6), (14, 8))
 
 Pairs = dict[tuple[int, int], float]
@@ -34,27 +32,16 @@ def main(corpora: Path) -> None:
     pairs = {(rows[pair["a"]], rows[pair["b"]]): pair["jaccard5"] for pair in labelled}
     texts = [document["text"] for document in documents]
     print(f"removals from {len(texts):,} documents at Jaccard {THRESHOLD}, bands × rows")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "documents.parquet"
-        pq.write_table(pa.table({"row": list(rows.values()), "text": texts}), path)
+    with tempfile.TemporaryDirectory() as name:
+        source = Path(name)
+        table = pa.table({"row": list(rows.values()), "text": texts})
+        pq.write_table(table, source / "documents.parquet")
         for bands, rows_each in BANDINGS:
-            config = Dedup(bands=bands, rows=rows_each)
-            name = f"{bands} × {rows_each}"
-            show(f"{name}  anchor corpus", *ours(texts, config, Path(folder)), pairs)
             for peer in PEERS:
-                answer = ask(peer, "removals", path, bands, rows_each)
-                show(f"{name}  {peer}", set(answer["removed"]), answer["seconds"], pairs)
-
-
-def ours(texts: list[str], config: Dedup, scratch: Path) -> tuple[set[int], float]:
-    """Return the rows we remove, and the seconds it takes."""
-    table = candidates_of(texts)
-    deduplicate(table.slice(0, 10), config, scratch)  # compiles
-    started = time.perf_counter()
-    found = deduplicate(table, config, scratch).duplicates
-    seconds = time.perf_counter() - started
-    rows = {name: row for row, name in enumerate(table["id"].to_pylist())}
-    return {rows[name] for name in found["id"].to_pylist()}, seconds
+                with tempfile.TemporaryDirectory() as output:
+                    answer = ask(peer, "whole", source, Path(output), bands, rows_each)
+                removed = set(answer["removed"])
+                show(f"{bands} × {rows_each}  {peer}", removed, answer["seconds"], pairs)
 
 
 def show(name: str, removed: set[int], seconds: float, pairs: Pairs) -> None:

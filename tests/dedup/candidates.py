@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.bands import make_bands_annotator
 from pipeline.dedup.duplicates import find_duplicates
-from pipeline.dedup.index import NOTHING_EARLIER
+from pipeline.dedup.index.earlier import NOTHING_EARLIER
 from pipeline.dedup.shingle_files import TextShingles
-from pipeline.dedup.spool import BandFile
 from pipeline.dedup.stage import _as_table, _ranked, survival_order
 from pipeline.kernels.shingles import WITHOUT_SPACES
 from pipeline.mapping import Mapper, serial_map

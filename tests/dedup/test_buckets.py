@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.buckets import in_bytes, join_bands
-from pipeline.dedup.spool import BandFile
 
 
 def test_more_passes_find_the_same_leaders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

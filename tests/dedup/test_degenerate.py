@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.dedup.buffers import shingles_of
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.near import MAX_COMPARED
-from pipeline.dedup.spool import BandFile
+from pipeline.dedup.shingles import shingles_of
 from schemas.recipe import Dedup
 from tests.dedup.candidates import candidates_of, deduplicate, deduplicate_with, jaccard_by_hand
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.audit.verify import verify
 from pipeline.audit.why import explain
-from pipeline.dedup.indexing import add_build
+from pipeline.dedup.index.change import add_build
 from pipeline.errors import InputError
 from tests.support.building import run, write_files, write_recipe
 

@@ -64,7 +64,7 @@ def test_the_first_stays_and_all_else_is_as_it_was(tmp_path: Path) -> None:
     ]
     assert [row["kind"] for row in rows] == ["exact", "near", "exact", "exact", "exact"]
     assert rows[1]["jaccard"] == pytest.approx(jaccard_by_hand(LETTER, f"{LETTER} more"))
-    assert found["counts"]["num_exact"], found["counts"]["num_near"] == (4, 1)
+    assert (found["counts"]["num_exact"], found["counts"]["num_near"]) == (4, 1)
     assert found == json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert not list(tmp_path.glob(".*")), "nothing is left beside the output"
 
@@ -131,6 +131,17 @@ def test_no_name_leads_out_of_the_output(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path / "m" / "t")
     inputs = find_inputs([Path("../../x/a.parquet"), Path("b.parquet")], "text")
     assert [source.name for source in inputs] == ["x/a.parquet", "m/t/b.parquet"]
+
+
+def test_files_of_one_name_in_two_folders_are_counted_apart(tmp_path: Path) -> None:
+    write(tmp_path / "in" / "x" / "a.parquet", [LETTER])
+    write(tmp_path / "in" / "y" / "a.parquet", [LETTER, "other"])
+    found = run([tmp_path / "in"], tmp_path / "out")
+    assert found["by_source"] == {
+        "x/a.parquet": {"candidates": 1, "duplicates": 0},
+        "y/a.parquet": {"candidates": 2, "duplicates": 1},
+    }
+    assert found["clusters"][0]["sources"] == {"x/a.parquet": 1, "y/a.parquet": 1}
 
 
 def test_nothing_at_all(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from pipeline.dedup.bands import hashing_of
 from pipeline.dedup.files import deduplicate_files
-from pipeline.dedup.index import open_earlier, read_index
-from pipeline.dedup.indexing import add_files, drop_segment, merge_index
+from pipeline.dedup.index.change import add_files, drop_segment, merge_index
+from pipeline.dedup.index.earlier import open_earlier, read_index
 from pipeline.dedup.inputs import find_inputs
 from pipeline.errors import ConfigError, InputError
 from schemas.dedup_index import Segment

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.census import CENSUS
-from pipeline.dedup.index import NOTHING_EARLIER
+from pipeline.dedup.index.earlier import NOTHING_EARLIER
 from pipeline.dedup.stage import deduplicate
 from pipeline.mapping import serial_map
 from pipeline.parquet import write_table

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.buffers import text_buffers
-from pipeline.dedup.buffers import cached_fold_table
+from pipeline.dedup.shingles import cached_fold_table
 from pipeline.kernels.lines import LongLines, long_lines, repeats_within
 from tests.dedup.candidates import WORD
 

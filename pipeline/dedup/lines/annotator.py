@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.buffers import text_buffers
-from pipeline.dedup.buffers import cached_fold_table
+from pipeline.dedup.shingles import cached_fold_table
 from pipeline.fingerprint import derive_seed
 from pipeline.kernels.lines import LongLines, distinct_lines, long_lines
 from schemas.attributes import LINES

@@ -20,9 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.dedup.bands import annotator_of, hashing_of
-from pipeline.dedup.buffers import shingles_of
 from pipeline.dedup.content import keys_of_ids, keys_of_texts
-from pipeline.dedup.index import (
+from pipeline.dedup.index.earlier import (
     INDEX_FILE,
     SEGMENT,
     SEGMENTS_FOLDER,
@@ -34,6 +33,7 @@ from pipeline.dedup.index import (
 )
 from pipeline.dedup.inputs import ParquetInput
 from pipeline.dedup.shingle_files import shingle_multiplier
+from pipeline.dedup.shingles import shingles_of
 from pipeline.errors import InputError
 from pipeline.fingerprint import file_sha256
 from pipeline.kernels.shingles import Hashes

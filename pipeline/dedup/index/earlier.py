@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
+from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.duplicates import Ranked
-from pipeline.dedup.spool import BandFile
 from pipeline.errors import ConfigError, InputError
 from pipeline.kernels.shingles import Hashes, Integers, ShortHashes
 from pipeline.parquet import read_batches
@@ -91,6 +91,11 @@ class Earlier:
         return sum(segment.num_documents for segment in self.segments)
 
     @property
+    def names(self) -> list[str]:
+        """How the segments are shown beside the names of sources and files."""
+        return [f"index: {segment.name}" for segment in self.segments]
+
+    @property
     def digests(self) -> list[str]:
         """What the documents are known by: the digests of the segments."""
         return [segment.sha256 for segment in self.segments]
@@ -147,7 +152,7 @@ NOTHING_EARLIER = Earlier()
 def after_earlier(ranked: Ranked, earlier: Earlier) -> Ranked:
     """Return the documents with those of earlier corpora before them, which stay."""
     own = earlier.num_rows
-    names = [segment.name for segment in earlier.segments]
+    names = earlier.names
     return Ranked(
         rows=np.concatenate((np.arange(own), own + ranked.rows)),
         content=np.concatenate((earlier.content(), ranked.content)),
