@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 R = TypeVar("R")
 
+ONLY_IN_BUILDS = {
+    "against": "give --against INDEX",
+    "enabled": "this command does nothing else",
+    "lines": "lines are cut in builds alone",
+    "survivor": "of files by themselves the first document stays; give them in that order",
+}
+
 index_app = typer.Typer(
     help="Indexes of earlier corpora, which new documents are compared with.",
     no_args_is_help=True,
@@ -64,6 +71,7 @@ def dedup(
     from pipeline.dedup.inputs import find_inputs
     from pipeline.mapping import thread_mapper
 
+    _refuse_settings_of_builds(settings or ())
     config = _settings_of(against or [], settings or ())
     config = config.model_copy(update={"against": tuple(map(str, against or ()))})
     found = find_inputs(inputs, column)
@@ -74,6 +82,16 @@ def dedup(
     finally:
         mapper.close()
     say(summarise_dedup(result, output))
+
+
+def _refuse_settings_of_builds(settings: Sequence[str]) -> None:
+    """Raise ConfigError for keys that would be passed over here."""
+    from pipeline.errors import ConfigError
+
+    for setting in settings:
+        key = setting.partition("=")[0].partition(".")[0]
+        if key in ONLY_IN_BUILDS:
+            raise ConfigError(f"--set {setting}: {ONLY_IN_BUILDS[key]}")
 
 
 class Spoken:

@@ -71,6 +71,8 @@ def test_help_loads_nothing_heavy() -> None:
         (["dedup", "out/shards", "--output", "new", "--set", "band=3"], 2, "did you mean 'bands'"),
         (["dedup", "out/shards", "--output", "new", "--against", "code"], 2, "is no index"),
         (["plan", "recipe.yaml", "--set", "dedup.against=[code]"], 2, "is no index"),
+        (["dedup", "out/shards", "--output", "new", "--set", "against=[x]"], 2, "give --against"),
+        (["dedup", "out/shards", "--output", "new", "--set", "lines.min_words=9"], 2, "in builds"),
         (["index", "list", "code"], 2, "is no index"),
         (["index", "drop", "absent", "x"], 2, "is no index"),
         (["nonsense"], 2, "nonsense"),
