@@ -22,13 +22,13 @@ from flows.check import base_of, load_to_run, output_folder
 from flows.mapper import PrefectMapper
 from flows.progress import Progress, artifact_key, logger
 from flows.workers import count_threads, workers
-from pipeline.bucket_store import open_store
 from pipeline.changes import find_changes
 from pipeline.lock import locked
 from pipeline.mapping import Mapper, thread_mapper
-from pipeline.object_storage import is_address
 from pipeline.output import RUN_FILE, earlier_build, find_fingerprint, lock_of, write_run_record
 from pipeline.runtime import Runtime
+from pipeline.storage.bucket_store import open_store
+from pipeline.storage.objects import is_address
 from schemas.changes import Changes
 from schemas.manifest import Manifest, RunRecord, StageTime
 from schemas.recipe import Recipe
@@ -70,7 +70,7 @@ def build_flow(
 
 
 def _publish(folder: Path, address: str) -> None:
-    from pipeline.publish import publish
+    from pipeline.storage.publish import publish
 
     with locked(lock_of(folder)):  # not while another run of this machine publishes or builds it
         was_sent = publish(folder, address, os.environ)

@@ -13,9 +13,9 @@ from pipeline.acquire.world import open_world
 from pipeline.catalog import load_recipe
 from pipeline.config import load_config
 from pipeline.errors import ConfigError, InputError
-from pipeline.object_storage import is_address, local_copy
 from pipeline.output import check_writable, read_build_manifest
 from pipeline.plan import Plan, make_plan
+from pipeline.storage.objects import is_address, local_copy
 from schemas.finetune import FinetuneConfig
 from schemas.recipe import Recipe, Runtime
 
@@ -71,7 +71,7 @@ def check_build(
     folder = output_folder(output, plan.recipe.name)
     check_writable(folder)
     if output is not None and is_address(output):
-        from pipeline.publish import check_address
+        from pipeline.storage.publish import check_address
 
         check_address(output, os.environ)
     return folder

@@ -204,7 +204,7 @@ def verify(
     """Check every digest, count and invariant of an output again."""
     from flows.summary import show_checks
     from pipeline.audit.verify import verify as run_checks
-    from pipeline.publish import open_output
+    from pipeline.storage.publish import open_output
 
     with open_output(directory, os.environ) as folder:
         say(show_checks(result := run_checks(folder)))

@@ -27,7 +27,7 @@ from flows.build import build_flow
 from flows.check import OUTPUTS
 from flows.terminal import say
 from pipeline.errors import InputError
-from pipeline.object_storage import is_address
+from pipeline.storage.objects import is_address
 from pipeline.store import DEFAULT_STORE
 from schemas.recipe import Recipe
 

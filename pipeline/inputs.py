@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from pipeline.acquire import environment, files
 from pipeline.acquire.fetch import fetch_file
 from pipeline.acquire.listing import list_source
+from pipeline.acquire.local import environment, files
 from pipeline.acquire.space import check_space
 from pipeline.errors import InputError, SourceLossError
 from pipeline.normalize.record import LOSSLESS_REASONS

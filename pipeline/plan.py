@@ -8,8 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath, PurePosixPath
 
-from pipeline.acquire import environment, files
 from pipeline.acquire.listing import list_now
+from pipeline.acquire.local import environment, files
 from pipeline.acquire.remote import Listing, World
 from pipeline.annotate.contamination import make_contamination_annotator
 from pipeline.annotate.tokens import make_tokens_annotator

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, unquote, urljoin
 
-from pipeline.acquire.web_names import file_name
+from pipeline.acquire.web.names import file_name
 from pipeline.errors import InputError
 from pipeline.fingerprint import CHUNK_BYTES
 

@@ -22,13 +22,13 @@ LISTING_FILE = "listing.json"
 
 _PACKAGE = "pipeline.acquire"
 MODULES = {
-    "files": "buckets",
-    "hub": "hub",
-    "http": "web",
-    "wikipedia": "wikipedia",
-    "commoncrawl": "common_crawl",
-    "stackexchange": "stack_exchange",
-    "arxiv": "buckets",
+    "files": "buckets.lister",
+    "hub": "hub.lister",
+    "http": "web.lister",
+    "wikipedia": "dumps.wikipedia",
+    "commoncrawl": "dumps.common_crawl",
+    "stackexchange": "dumps.stack_exchange",
+    "arxiv": "buckets.lister",
 }
 """Kind of source → module of this folder, imported when first needed."""
 

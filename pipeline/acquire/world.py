@@ -91,7 +91,7 @@ class Transports(Mapping[str, Transport]):
 def _make_http(
     config: Downloads, environment: Mapping[str, str], sleep: Callable[[float], None]
 ) -> Transport:
-    from pipeline.acquire.http import HttpTransport
+    from pipeline.acquire.http.transport import HttpTransport
 
     return HttpTransport(config, environment, sleep=sleep)
 
@@ -99,7 +99,7 @@ def _make_http(
 def _make_filesystems(
     config: Downloads, environment: Mapping[str, str], sleep: Callable[[float], None]
 ) -> Transport:
-    from pipeline.acquire.filesystems import FilesystemTransport
+    from pipeline.acquire.buckets.transport import FilesystemTransport
 
     return FilesystemTransport(config, environment)
 

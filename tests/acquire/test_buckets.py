@@ -8,13 +8,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.acquire import files
-from pipeline.acquire.buckets import list_files
-from pipeline.acquire.filesystems import FilesystemTransport, checksum_of, identity_of
+from pipeline.acquire.buckets.lister import list_files
+from pipeline.acquire.buckets.transport import FilesystemTransport, checksum_of, identity_of
+from pipeline.acquire.local import files
 from pipeline.acquire.remote import ChangedError, RemoteFile, TransientError, World
 from pipeline.acquire.world import open_world
 from pipeline.errors import ConfigError, FetchError, InputError
-from pipeline.object_storage import CHUNK_BYTES
+from pipeline.storage.objects import CHUNK_BYTES
 from schemas.recipe import Downloads
 from schemas.source import FilesSource
 from tests.support.building import content, run, write_recipe

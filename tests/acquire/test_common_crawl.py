@@ -14,10 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from pipeline.acquire import common_crawl
-from pipeline.acquire.common_crawl import list_files
+from pipeline.acquire.dumps import common_crawl
+from pipeline.acquire.dumps.common_crawl import list_files
+from pipeline.acquire.dumps.record_list import RecordPlace
 from pipeline.acquire.fetch import fetch_file
-from pipeline.acquire.record_list import RecordPlace
 from pipeline.acquire.remote import Listing
 from pipeline.errors import FetchError, InputError
 from pipeline.store import Store

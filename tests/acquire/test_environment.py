@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.acquire.environment import find_units
+from pipeline.acquire.local.environment import find_units
 from pipeline.distribution import STDLIB
 from pipeline.errors import ConfigError
 from pipeline.shard import Unit

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.acquire.files import find_units
+from pipeline.acquire.local.files import find_units
 from pipeline.errors import ConfigError
 from pipeline.fingerprint import file_sha256
 from schemas.source import FilesSource

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.acquire.http import HttpTransport, user_agent
-from pipeline.acquire.pace import Pace
+from pipeline.acquire.http.pace import Pace
+from pipeline.acquire.http.transport import HttpTransport, user_agent
 from pipeline.acquire.remote import (
     ChangedError,
     NoConnectionError,
@@ -148,7 +148,7 @@ def test_a_span_is_as_long_as_it_is_and_lies_within_the_file(
 def test_a_server_without_ranges_is_not_read_for_long_to_reach_a_span(
     web: Web, transport: Transport, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.acquire.ranges.MAX_SKIPPED", 1_000)
+    monkeypatch.setattr("pipeline.acquire.http.ranges.MAX_SKIPPED", 1_000)
     web.faults["/dump"] = Fault(ignores_range=True)
     assert read(transport, file_at(web, span=(1_000, 5))) == CONTENT[1_000:1_005]
     with pytest.raises(InputError, match="sends whole files only"):

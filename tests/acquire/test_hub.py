@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.acquire.fetch import fetch_file, key_of
-from pipeline.acquire.hub import card_header, list_files, needed_columns
+from pipeline.acquire.hub.lister import card_header, list_files, needed_columns
 from pipeline.acquire.listing import list_source
 from pipeline.acquire.remote import Listing, World
 from pipeline.errors import FetchError, InputError

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.acquire.hub import card_header
-from pipeline.acquire.hub_splits import split_files
-from pipeline.acquire.named_files import shown
+from pipeline.acquire.hub.lister import card_header
+from pipeline.acquire.hub.named_files import shown
+from pipeline.acquire.hub.splits import split_files
 from pipeline.errors import InputError
 from tests.support.hub import serve_hub
 
@@ -195,7 +195,7 @@ def test_a_script_is_no_data() -> None:
 
 def test_asking_the_library_leaves_nothing_at_home(tmp_path: Path) -> None:
     code = (
-        "from pipeline.acquire.hub_splits import split_files as s; s(['a.csv'], {}, None, 'train')"
+        "from pipeline.acquire.hub.splits import split_files as s; s(['a.csv'], {}, None, 'train')"
     )
     environment = {**os.environ, "HOME": str(tmp_path), "HF_ENDPOINT": "http://127.0.0.1:9"}
     environment = {k: v for k, v in environment.items() if k not in {"HF_HOME", "XDG_CACHE_HOME"}}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.acquire.parts import is_minified, part_of
+from pipeline.acquire.local.parts import is_minified, part_of
 
 
 @pytest.mark.parametrize(

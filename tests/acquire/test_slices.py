@@ -101,7 +101,7 @@ def test_what_goes_wrong_on_the_way_is_said(
 def test_a_server_without_ranges_is_not_read_from_its_first_byte_again_and_again(
     web: Web, world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.acquire.ranges.MAX_SKIPPED", 1_000)
+    monkeypatch.setattr("pipeline.acquire.http.ranges.MAX_SKIPPED", 1_000)
     web.faults["/t.parquet"] = Fault(ignores_range=True)
     with pytest.raises(InputError, match="sends whole files only"):
         fetch_slice(file(web, 2, ("text",)), world, tmp_path / "slice")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.acquire.dumps.stack_exchange import list_files
 from pipeline.acquire.remote import Listing
-from pipeline.acquire.stack_exchange import list_files
 from pipeline.errors import FetchError, InputError, IntegrityError
 from schemas.source import StackExchangeSource
 from tests.support.archives import seven_zip

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.acquire.checksums import Checksums, parse_list
-from pipeline.acquire.links import links_of, page_folder
 from pipeline.acquire.remote import Listing, World
-from pipeline.acquire.web import list_files
-from pipeline.acquire.web_names import file_name, unit_names
+from pipeline.acquire.web.links import links_of, page_folder
+from pipeline.acquire.web.lister import list_files
+from pipeline.acquire.web.names import file_name, unit_names
 from pipeline.audit.verify import verify
 from pipeline.errors import FetchError, InputError, IntegrityError
 from schemas.source import HttpSource

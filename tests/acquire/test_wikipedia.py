@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.acquire.dumps.wikipedia import list_files
 from pipeline.acquire.remote import Listing
-from pipeline.acquire.wikipedia import list_files
 from pipeline.errors import InputError, IntegrityError
 from schemas.source import WikipediaSource
 from tests.support.one_source import build_source, counts, rows

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.acquire.files import find_units
+from pipeline.acquire.local.files import find_units
 from pipeline.errors import IntegrityError
 from pipeline.fingerprint import file_sha256
 from pipeline.normalize import stage

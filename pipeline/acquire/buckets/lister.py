@@ -11,14 +11,14 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from pipeline.acquire.filesystems import FilesystemTransport, checksum_of, identity_of
+from pipeline.acquire.buckets.transport import FilesystemTransport, checksum_of, identity_of
 from pipeline.acquire.naming import WILDCARDS, Found, name_apart, num_fixed
 from pipeline.acquire.remote import Listing, RemoteFile, World, choose
 from pipeline.acquire.retry import persist
 from pipeline.acquire.world import transport_of
 from pipeline.errors import ConfigError, FetchError, InputError
-from pipeline.object_storage import split_address
-from pipeline.storage_errors import explained
+from pipeline.storage.errors import explained
+from pipeline.storage.objects import split_address
 from schemas.source import PathsSource
 
 MAX_LISTED = 1_000_000

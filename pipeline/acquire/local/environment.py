@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
-from pipeline.acquire.parts import is_minified, part_of
+from pipeline.acquire.local.parts import is_minified, part_of
 from pipeline.distribution import ABOUT, STDLIB, member_of, split_member
 from pipeline.errors import ConfigError
 from pipeline.fingerprint import fingerprint

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.acquire.remote import ChangedError, RemoteFile
-from pipeline.object_storage import open_filesystem, read_chunks, split_address
-from pipeline.storage_errors import explained
+from pipeline.storage.errors import explained
+from pipeline.storage.objects import open_filesystem, read_chunks, split_address
 from schemas.recipe import Downloads
 
 
 @dataclass(frozen=True)
 class FilesystemTransport:
-    """Implements Transport for the schemes of `pipeline.object_storage`."""
+    """Implements Transport for the schemes of `pipeline.storage.objects`."""
 
     config: Downloads
     environment: Mapping[str, str]

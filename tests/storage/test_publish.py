@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.audit.verify import verify
 from pipeline.errors import FetchError, InputError, OutputError
-from pipeline.publish import check_address, open_output, publish
+from pipeline.storage.publish import check_address, open_output, publish
 from tests.support.building import content, run, write_recipe
 from tests.support.s3 import BUCKET, S3, demanding_credentials
 

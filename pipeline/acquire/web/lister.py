@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 from pipeline.acquire.checksums import Checksums
 from pipeline.acquire.failures import naming
-from pipeline.acquire.links import links_of
 from pipeline.acquire.pages import describe, read_page
 from pipeline.acquire.remote import Listing, RemoteFile, World, choose, matches
-from pipeline.acquire.web_names import file_name, unit_names
+from pipeline.acquire.web.links import links_of
+from pipeline.acquire.web.names import file_name, unit_names
 from pipeline.errors import InputError
 from schemas.source import HttpSource
 

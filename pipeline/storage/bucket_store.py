@@ -5,7 +5,7 @@
 entry.json is the local one with the sha256 of every file beside. Always true: where it can be seen
 the files were there before it, and an entry whose files are others than it says is taken for none.
 Two machines may send one entry at the same time. Credentials are those of the process that reads
-or writes (`pipeline.object_storage`): none travels to a worker.
+or writes (`pipeline.storage.objects`): none travels to a worker.
 """
 
 import json
@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 from pipeline.acquire.remote import ChangedError
 from pipeline.errors import ConfigError
 from pipeline.fingerprint import file_sha256
-from pipeline.object_storage import (
+from pipeline.storage.errors import AbsentError, explained, reached
+from pipeline.storage.objects import (
     is_address,
     local_copy,
     open_filesystem,
     read_chunks,
     split_address,
 )
-from pipeline.storage_errors import AbsentError, explained, reached
 from pipeline.store import DEFAULT_STORE, ENTRY_FILE, Key, Store
 
 SCHEMES = ("s3", "gs")

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.bucket_store import BucketStore, open_store
 from pipeline.errors import ConfigError, FetchError, InputError
+from pipeline.storage.bucket_store import BucketStore, open_store
 from pipeline.store import ENTRY_FILE, SENT_FILE, NotStoredError, Store
 from tests.support.building import content, run, write_recipe
 from tests.support.s3 import BUCKET, S3

@@ -14,9 +14,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from pipeline.acquire.dumps.record_list import RecordPlace, read_record_list
 from pipeline.acquire.failures import naming
 from pipeline.acquire.pages import describe, read_page
-from pipeline.acquire.record_list import RecordPlace, read_record_list
 from pipeline.acquire.remote import Listing, Piece, RemoteFile, World, choose
 from pipeline.compression import ArchiveError, expand
 from pipeline.errors import InputError

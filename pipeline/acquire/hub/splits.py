@@ -10,7 +10,7 @@ from glob import has_magic
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.acquire.named_files import shown
+from pipeline.acquire.hub.named_files import shown
 from pipeline.compression import strip_compression
 from pipeline.errors import InputError
 

@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import InputError, OutputError
-from pipeline.object_storage import is_address, open_filesystem, read_chunks, split_address
 from pipeline.output import CARD_FILE, MANIFEST_FILE, REPORT_FILE, RUN_FILE
-from pipeline.publish_hub import commit
-from pipeline.storage_errors import AbsentError, explained, reached
+from pipeline.storage.errors import AbsentError, explained, reached
+from pipeline.storage.objects import is_address, open_filesystem, read_chunks, split_address
+from pipeline.storage.publish_hub import commit
 from pipeline.tables import path_within
 
 UPLOAD_FILE = "upload.json"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from pipeline.acquire.answers import GATED, RefusedError
+from pipeline.acquire.http.answers import GATED, RefusedError
 from pipeline.acquire.pages import read_linked_page, read_page
 from pipeline.acquire.remote import World
 from pipeline.errors import FetchError, InputError

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.acquire.buckets import list_files
+from pipeline.acquire.buckets.lister import list_files
 from pipeline.acquire.fetch import fetch_file
 from pipeline.acquire.world import open_world
 from pipeline.errors import InputError, OutputError
-from pipeline.publish import check_address, open_output, publish
+from pipeline.storage.publish import check_address, open_output, publish
 from pipeline.store import Store
 from schemas.recipe import Downloads
 from schemas.source import FilesSource

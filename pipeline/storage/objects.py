@@ -23,7 +23,7 @@ from typing import Any
 
 from pipeline.acquire.remote import TransientError
 from pipeline.errors import InputError
-from pipeline.storage_errors import explained
+from pipeline.storage.errors import explained
 
 EXTRAS = {"s3": "s3", "gs": "gs", "hf": None}
 """The schemes that are understood, and the extra of this project that each needs."""

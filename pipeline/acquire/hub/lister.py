@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from pipeline.acquire.failures import naming
-from pipeline.acquire.hub_api import HubFile, HubRepository
+from pipeline.acquire.hub.api import HubFile, HubRepository
 from pipeline.acquire.remote import Listing, RemoteFile, RowGroups, World, choose, matches
 from pipeline.errors import InputError
 from schemas.source import Fields, HubSource
@@ -54,7 +54,7 @@ def _columns(paths: Sequence[str]) -> tuple[str, ...]:
 def _wanted(source: HubSource, names: list[str], hub: HubRepository, commit: str) -> list[str]:
     """Return the names that patterns match, or that make up configuration and split."""
     if not source.files:
-        from pipeline.acquire.hub_splits import split_files
+        from pipeline.acquire.hub.splits import split_files
 
         return split_files(names, _card(hub, commit, names), source.config, source.split)
     found = [name for name in names if matches(name, source.files)]

@@ -18,10 +18,10 @@ from importlib.metadata import version
 
 import httpx
 
-from pipeline.acquire.answers import check_identity, check_status, condition_of, identity_of
-from pipeline.acquire.pace import Pace
-from pipeline.acquire.packing import is_packed, unpack
-from pipeline.acquire.ranges import (
+from pipeline.acquire.http.answers import check_identity, check_status, condition_of, identity_of
+from pipeline.acquire.http.pace import Pace
+from pipeline.acquire.http.packing import is_packed, unpack
+from pipeline.acquire.http.ranges import (
     NO_SUCH_PART,
     PARTIAL,
     Extent,

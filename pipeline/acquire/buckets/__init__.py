@@ -1,0 +1,1 @@
+"""Files of buckets and other fsspec file systems."""

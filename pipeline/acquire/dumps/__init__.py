@@ -1,0 +1,1 @@
+"""Dumps known by name: Wikimedia, Common Crawl, Stack Exchange."""

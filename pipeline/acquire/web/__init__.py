@@ -1,0 +1,1 @@
+"""Files of web servers: by address, or as links of pages."""
