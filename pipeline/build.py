@@ -18,7 +18,7 @@ from pipeline.annotate.language import LanguageAnnotator
 from pipeline.annotate.pii import PiiAnnotator
 from pipeline.annotate.quality import QualityAnnotator
 from pipeline.annotate.tokens import make_tokens_annotator
-from pipeline.census import decide, refuse_nothing_left, take_census, undecided
+from pipeline.census import decide, decide_the_rest, refuse_nothing_left, take_census, undecided
 from pipeline.collect import in_use, note_use
 from pipeline.dedup.bands import hashing_of, make_bands_annotator
 from pipeline.dedup.index.earlier import Earlier, open_earlier
@@ -43,7 +43,7 @@ from pipeline.quality.stage import apply_bands, band_figures
 from pipeline.quality.wanted import Wanted, resolve_wanted, with_sample
 from pipeline.repeated_lines import cut_repeated_lines
 from pipeline.runtime import Runtime
-from pipeline.sample.stage import draw_sample
+from pipeline.sample.stage import CANDIDATE, draw_sample
 from pipeline.shard import Shard, Unit
 from pipeline.tokens import locate_tokenizer
 from schemas.manifest import Manifest
@@ -233,8 +233,9 @@ def decide_all(
         dedup = {**dedup, "lines": lines}
     census, shares = apply_bands(census, wanted)
     refuse_nothing_left(census)
-    drawn = draw_sample(undecided(census), target.proportions, recipe.sample, recipe.seed, shares)
-    dispositions = decide(census, drawn.selection, "sample")
+    candidates = undecided(census, CANDIDATE)
+    drawn = draw_sample(candidates, target.proportions, recipe.sample, recipe.seed, shares)
+    dispositions = decide_the_rest(census, drawn.selection, "sample")
     return ExportPlan(
         recipe=recipe,
         fingerprint=identity,

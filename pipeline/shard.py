@@ -7,7 +7,10 @@ the attribute files beside it: same row order, same row groups, same `id` column
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -86,6 +89,20 @@ def with_columns(batch: pa.RecordBatch, extra: pa.RecordBatch) -> pa.RecordBatch
 def read_attribute(shards: Sequence[Shard], name: str, columns: list[str]) -> pa.Table:
     """Return columns of one attribute of all shards as a table, in shard order."""
     return pa.concat_tables(pq.read_table(s.attributes[name], columns=columns) for s in shards)
+
+
+def take_attribute(
+    shards: Sequence[Shard], name: str, column: str, rows: npt.NDArray[np.int64]
+) -> list[Any]:
+    """Return a column of one attribute for few `rows`, counted over all shards, in their order."""
+    starts = np.cumsum([0, *(shard.num_documents for shard in shards)])
+    owners = np.searchsorted(starts, rows, side="right") - 1
+    found: dict[int, Any] = {}
+    for owner in np.unique(owners).tolist():
+        own = rows[owners == owner]
+        values = read_attribute([shards[owner]], name, [column])[column]
+        found |= zip(own.tolist(), values.take(own - starts[owner]).to_pylist(), strict=True)
+    return [found[row] for row in rows.tolist()]
 
 
 def read_columns(shards: Sequence[Shard], columns: list[str]) -> pa.Table:

@@ -5,9 +5,7 @@ entry. The entry's name covers every column that ranks survivors, so a changed q
 again. Texts that are shown are masked, as exported ones are.
 """
 
-import hashlib
 import itertools
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.census import evidence_of, undecided
 from pipeline.dedup.band_file import BandFile
 from pipeline.dedup.bands import hashing_of
 from pipeline.dedup.content import keys_of_ids
@@ -26,16 +25,16 @@ from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
 from pipeline.dedup.index.earlier import Earlier, after_earlier
 from pipeline.dedup.shingle_files import TextShingles
 from pipeline.errors import IntegrityError
-from pipeline.fingerprint import canonical_json, fingerprint
+from pipeline.fingerprint import fingerprint, table_sha256
 from pipeline.kernels.shingles import Integers
 from pipeline.mapping import Mapper
 from pipeline.parquet import read_batches, write_table
 from pipeline.pii.masking import mask
-from pipeline.shard import Shard, read_attribute, texts_of
+from pipeline.shard import Shard, take_attribute, texts_of
 from pipeline.store import Store
 from schemas.recipe import Dedup
 
-STAGE_VERSION = 6
+STAGE_VERSION = 7
 RANKED = ["id", "source", "priority", "quality", "created"]
 ATTRIBUTES = ("bands", "pii")
 EXCERPT_CHARACTERS = 300
@@ -79,7 +78,7 @@ def deduplicate(
     if census.num_rows != num_documents:
         raise IntegrityError(f"a census of {census.num_rows} rows for {num_documents} documents")
     rows = np.flatnonzero(pc.is_null(census["decision"]).to_numpy())
-    candidates = census.select(RANKED).take(pa.array(rows))
+    candidates = undecided(census, RANKED)
 
     def write(folder: Path) -> dict[str, Any]:
         order = survival_order(candidates, config)
@@ -155,13 +154,10 @@ def _as_table(ids: pa.ChunkedArray, found: Duplicates, earlier: Earlier) -> pa.T
 def _identity(
     candidates: pa.Table, shards: Sequence[Shard], config: Dedup, seed: int, earlier: Earlier
 ) -> str:
-    digest = hashlib.sha256()
-    for name in RANKED:
-        digest.update(json.dumps(candidates[name].to_pylist()).encode())
     known = [[shard.attribute_fingerprints[name] for name in ATTRIBUTES] for shard in shards]
     asked = config.model_dump(exclude={"memory_limit", "against", "lines"})
     return fingerprint(
-        "dedup", STAGE_VERSION, asked, seed, digest.hexdigest(), known, earlier.digests
+        "dedup", STAGE_VERSION, asked, seed, table_sha256(candidates), known, earlier.digests
     )
 
 
@@ -184,7 +180,7 @@ def _with_excerpts(
     every = pa.chunked_array([*earlier.ids().chunks, *ids.chunks], pa.string())
     is_new = ranks >= earlier.num_rows
     chosen = rows[ranks[is_new] - earlier.num_rows]
-    spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(chosen)).to_pylist()
+    spans = take_attribute(shards, "pii", "pii", chosen)
     texts = texts_of(shards).take(chosen).to_pylist()
     begins = iter(mask(*pair)[:EXCERPT_CHARACTERS] for pair in zip(texts, spans, strict=True))
     excerpts = [next(begins) if new else OF_EARLIER for new in is_new]
@@ -202,18 +198,17 @@ def _with_excerpts(
 
 
 def _as_decisions(duplicates: pa.Table) -> pa.Table:
-    evidence = [
-        canonical_json(
-            {"survivor": row["survivor"], "jaccard": round(row["jaccard"], 4)}
-            | ({"earlier_corpus": row["earlier"]} if row["earlier"] else {})
-        )
-        for row in duplicates.to_pylist()
-    ]
     return pa.table(
         {
             "id": duplicates["id"],
             "decision": pa.repeat("dropped", duplicates.num_rows),
             "reason": pc.binary_join_element_wise(duplicates["kind"], "duplicate", "_"),
-            "evidence": pa.array(evidence, pa.string()),
+            "evidence": evidence_of(duplicates, _facts),
         }
     )
+
+
+def _facts(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what a duplicate's decision says about its survivor."""
+    facts = {"survivor": row["survivor"], "jaccard": round(row["jaccard"], 4)}
+    return facts | ({"earlier_corpus": row["earlier"]} if row["earlier"] else {})

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from pipeline.census import check_rows
 from pipeline.fingerprint import canonical_json
 from pipeline.output import DECISIONS_FOLDER, INPUTS_FOLDER, QUARANTINE_FOLDER, file_entry
 from pipeline.parquet import read_batches, write_batches
@@ -53,9 +55,24 @@ def _inputs(shards: Sequence[Shard]) -> pa.Table:
 
 
 def _decisions(dispositions: pa.Table, shards: Sequence[Shard]) -> Iterator[pa.Table]:
-    yield pa.table({name: dispositions[name] for name in DECISION.names}, schema=DECISION)
+    start = 0
+    for shard in shards:
+        own = dispositions.slice(start, shard.num_documents)
+        start += shard.num_documents
+        yield _decisions_of(shard, own)
     for table in _quarantined(shards):
         yield as_decisions(table)
+
+
+def _decisions_of(shard: Shard, own: pa.Table) -> pa.Table:
+    """Return DECISION rows of a shard's documents; `own`: their dispositions."""
+    documents = pq.read_table(shard.documents, columns=["id", "source_id"])
+    check_rows(own["id"], documents["id"].combine_chunks(), shard.documents)
+    columns = {name: own[name] for name in DECISION.names if name in own.column_names}
+    columns["unit"] = pa.repeat(pa.scalar(shard.unit.name), own.num_rows)
+    columns["source_id"] = documents["source_id"]
+    arrays = [columns[field.name].cast(field.type) for field in DECISION]
+    return pa.Table.from_arrays(arrays, schema=DECISION)
 
 
 def _quarantined(shards: Sequence[Shard]) -> Iterator[pa.Table]:

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.census import check_rows
 from pipeline.cuts import exported
-from pipeline.errors import IntegrityError
 from pipeline.export.order import bucket_of, shuffle_key
 from pipeline.fingerprint import canonical_json
 from pipeline.shard import Shard, read_shard
@@ -32,14 +32,20 @@ PIECE = pa.schema(
     ]
 )
 FACT_COLUMNS = ["id", "domain", "topic", "language", "quality", "quality_band", "num_tokens"]
-CHOICE_COLUMNS = [*FACT_COLUMNS, "decision", "copies"]
+CHOICE = pa.schema(
+    [
+        *map(ANCHOR.field, FACT_COLUMNS),
+        pa.field("decision", pa.string(), nullable=False),
+        pa.field("copies", pa.int32(), nullable=False),
+    ]
+)
 DOCUMENT_COLUMNS = ["text", "source", "url", "license", "metadata"]
 KEY_AND_SIZE = np.dtype([("key", np.uint64), ("num_bytes", np.int64)])
 
 
 @dataclass(frozen=True)
 class ScatterTask:
-    """One shard to scatter; `choices` is a Parquet file of CHOICE_COLUMNS, a row per document."""
+    """One shard to scatter; `choices` is a Parquet file of CHOICE, a row per document."""
 
     shard: Shard
     choices: Path
@@ -86,10 +92,7 @@ def _chosen_batches(task: ScatterTask) -> Iterator[tuple[pa.RecordBatch, list[st
     for batch in read_shard(task.shard, DOCUMENT_COLUMNS, attributes):
         choice = choices.slice(start, batch.num_rows).combine_chunks()
         start += batch.num_rows
-        if not choice["id"].combine_chunks().equals(batch.column("id")):
-            raise IntegrityError(
-                f"{task.shard.documents}: the decisions do not match the documents, row by row"
-            )
+        check_rows(choice["id"], batch.column("id"), task.shard.documents)
         rows = _rows_to_export(batch, choice, task.seed)
         if rows.num_rows:
             yield rows, _group_names(rows, choice, task.num_buckets)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipeline.export.gather import GatherTask, gather
 from pipeline.export.order import bucket_of, cut, even_limit
 from pipeline.export.scatter import (
-    CHOICE_COLUMNS,
+    CHOICE,
     KEY_AND_SIZE,
     Scattered,
     ScatterTask,
@@ -50,7 +50,7 @@ def export_shards(
 ) -> list[FileEntry]:
     """Write shards/ and heldout/ below `directory`; return their entries, in order of path.
 
-    `dispositions`: a row per document in the order of `shards`, with at least CHOICE_COLUMNS.
+    `dispositions`: a row per document in the order of `shards`, with CHOICE's columns.
     `scratch`: an empty folder for the scattered rows; as large as the kept text, compressed.
     """
     num_buckets = count_buckets(shards, output.max_shard_bytes)
@@ -77,7 +77,7 @@ def _scatter_tasks(
     shards: Sequence[Shard], dispositions: pa.Table, seed: int, num_buckets: int, scratch: Path
 ) -> list[ScatterTask]:
     """Return a task for each shard that has documents, with its part of the dispositions."""
-    choices = dispositions.select(CHOICE_COLUMNS)
+    choices = dispositions.select(CHOICE.names)
     tasks, start = [], 0
     for index, shard in enumerate(shards):
         part = choices.slice(start, shard.num_documents)
@@ -85,7 +85,7 @@ def _scatter_tasks(
         if not part.num_rows:
             continue
         stem = scratch / f"{index:06d}"
-        write_table(stem.with_suffix(".choices.parquet"), part.combine_chunks())
+        write_table(stem.with_suffix(".choices.parquet"), part.cast(CHOICE).combine_chunks())
         tasks.append(
             ScatterTask(
                 shard=shard,

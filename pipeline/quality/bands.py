@@ -13,8 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.census import CENSUS, decide, undecided
-from pipeline.fingerprint import canonical_json
+from pipeline.census import CENSUS, decide, evidence_of, undecided
 
 NO_BAND = -1
 Bands = npt.NDArray[np.int8]
@@ -36,12 +35,13 @@ def assign_bands(census: pa.Table, edges: Sequence[float]) -> pa.Table:
 def quality_bands(candidates: pa.Table, edges: Sequence[float]) -> Bands:
     """Return the band of each candidate among those of its domain, NO_BAND without a score."""
     bands = np.full(candidates.num_rows, NO_BAND, np.int8)
-    keys = [(name, "ascending") for name in ("domain", "quality", "id")]
-    order = pc.sort_indices(candidates, sort_keys=keys).to_numpy()
+    domains = candidates["domain"].combine_chunks().dictionary_encode().indices
+    ranked = candidates.select(["quality", "id"]).add_column(0, "domain", domains)
+    keys = [(name, "ascending") for name in ranked.column_names]
+    order = pc.sort_indices(ranked, sort_keys=keys).to_numpy()
     order = order[pc.is_valid(candidates["quality"]).to_numpy()[order]]
     tokens = candidates["num_tokens"].to_numpy()
-    domains = candidates["domain"].combine_chunks().dictionary_encode().indices.to_numpy()
-    starts = np.flatnonzero(np.diff(domains[order], prepend=-1))
+    starts = np.flatnonzero(np.diff(domains.to_numpy()[order], prepend=-1))
     for rows in np.split(order, starts[1:]):
         cumulative = np.cumsum(tokens[rows])
         limits = np.array(edges) * (cumulative[-1] if len(rows) else 0)
@@ -58,14 +58,15 @@ def drop_bands(census: pa.Table, shares: Mapping[str, Sequence[float]]) -> pa.Ta
         is_in_band = pc.is_in(candidates["quality_band"], value_set=bands)
         is_unwanted |= pc.and_(pc.equal(candidates["domain"], domain), is_in_band).to_numpy()
     dropped = candidates.filter(pa.array(is_unwanted))
-    facts = dropped.select(["quality", "quality_band"]).to_pylist()
-    evidence = [canonical_json({**row, "quality": round(row["quality"], 4)}) for row in facts]
+    facts = dropped.select(["quality", "quality_band"])
     decisions = pa.table(
         {
             "id": dropped["id"],
             "decision": pa.repeat("dropped", dropped.num_rows),
             "reason": pa.repeat("quality_band_not_wanted", dropped.num_rows),
-            "evidence": pa.array(evidence, pa.string()),
+            "evidence": evidence_of(
+                facts, lambda row: {**row, "quality": round(row["quality"], 4)}
+            ),
         }
     )
     return decide(census, decisions, "quality")

@@ -13,6 +13,7 @@ from pipeline.fingerprint import derive_seed
 
 Keys = npt.NDArray[np.uint64]
 WORD_BYTES = 8
+SLICE_ROWS = 1 << 16  # hashed at a time, to bound memory
 
 
 def draw_keys(ids: pa.Array, seed: int, purpose: str) -> Keys:
@@ -21,12 +22,19 @@ def draw_keys(ids: pa.Array, seed: int, purpose: str) -> Keys:
     An id's UTF-8 bytes are taken as 64-bit words, zero-padded, each mixed into the state by the
     finaliser of SplitMix64 (Steele, Lea and Flood, 2014); the length is mixed in last.
     """
+    start = np.uint64(derive_seed(seed, purpose))
+    starts = range(0, len(ids), SLICE_ROWS)
+    parts = [_keys_of(ids.slice(first, SLICE_ROWS), start) for first in starts]
+    return np.concatenate([np.empty(0, np.uint64), *parts])
+
+
+def _keys_of(ids: pa.Array, seed: np.uint64) -> Keys:
     lengths = pc.binary_length(ids).to_numpy(zero_copy_only=False)
     keys = np.empty(len(ids), np.uint64)
     for length in np.unique(lengths):
         rows = np.flatnonzero(lengths == length)
         words = _words(ids.take(pa.array(rows)), int(length))
-        keys[rows] = _mix_words(words, np.uint64(derive_seed(seed, purpose)), np.uint64(length))
+        keys[rows] = _mix_words(words, seed, np.uint64(length))
     return keys
 
 

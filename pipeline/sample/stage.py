@@ -25,6 +25,7 @@ from pipeline.sample.select import Copies, choose_copies
 from schemas.manifest import DomainCounts
 from schemas.recipe import Sample
 
+CANDIDATE = ["id", "domain", "num_tokens", "quality_band"]
 SELECTION = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -62,7 +63,7 @@ def draw_sample(
     seed: int,
     band_shares: Mapping[str, Sequence[float]] = MappingProxyType({}),
 ) -> Drawn:
-    """Return which of `candidates` (unique ids) make up the corpus.
+    """Return which of `candidates` (CANDIDATE columns, unique ids) make up the corpus.
 
     `target` holds shares that sum to 1; `band_shares` those of quality bands, for domains where
     bands matter. Raises InputError where no document can be taken, and IntegrityError for an id
@@ -104,7 +105,7 @@ def _selection(
 ) -> pa.Table:
     """Return SELECTION; a document that is in no pool has no tokens."""
     num_copies = np.zeros(len(candidates), np.int32)
-    fates = np.full(len(candidates), NO_TOKENS)
+    fates = np.full(len(candidates), NO_TOKENS, np.int8)
     for domain, pool in pools.items():
         left = OVER_QUOTA if target.get(domain, 0.0) > 0 else NOT_IN_TARGET
         fates[pool.rows] = np.where(copies[domain] > 0, KEPT, left)

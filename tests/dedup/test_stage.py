@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.census import CENSUS
+from pipeline.census import CENSUS, RECURRING
 from pipeline.dedup.index.earlier import NOTHING_EARLIER
 from pipeline.dedup.stage import deduplicate
 from pipeline.mapping import serial_map
@@ -32,11 +32,11 @@ def census_of(table: pa.Table) -> pa.Table:
     columns = {name: table[name] for name in ("id", "source", "priority", "quality", "created")}
     columns["decision"] = pa.array(decided, pa.string())
     size = table.num_rows
-    fill = {pa.string(): "", pa.int8(): 0, pa.int32(): 0, pa.int64(): 0}
+    fill = {pa.string(): "", RECURRING: "", pa.int8(): 0, pa.int32(): 0, pa.int64(): 0}
     for field in CENSUS:
         if field.name not in columns:
-            columns[field.name] = pa.repeat(pa.scalar(fill[field.type], field.type), size)
-    return pa.table([columns[name] for name in CENSUS.names], schema=CENSUS)
+            columns[field.name] = pa.repeat(pa.scalar(fill[field.type]), size)
+    return pa.table({name: columns[name] for name in CENSUS.names}).cast(CENSUS)
 
 
 def shard_of(table: pa.Table, folder: Path, fingerprint: str = "f") -> Shard:

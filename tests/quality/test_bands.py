@@ -26,7 +26,7 @@ def census_of(found: list[Document]) -> pa.Table:
     """Return a census whose documents are of web and code in turn."""
     rows = [
         {
-            "id": f"{index:04d}", "source": "s", "unit": "u", "source_id": str(index),
+            "id": f"{index:04d}", "source": "s",
             "priority": 0, "domain": DOMAINS[index % 2], "language": "en", "quality": quality,
             "num_tokens": count, "copies": 0,
         }

@@ -189,8 +189,6 @@ def _census_rows(shard: Shard) -> Iterator[dict[str, Any]]:
         yield {
             "id": document["id"],
             "source": document["source"],
-            "unit": shard.unit.name,
-            "source_id": document["source_id"],
             "created": None,
             "priority": 0,
             "domain": document["domain"],

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.census import CENSUS, decide, undecided
+from pipeline.census import CENSUS, decide, evidence_of, undecided
 from pipeline.dedup.content import keys_of_ids
 from pipeline.dedup.stage import survival_order
 from pipeline.fingerprint import canonical_json
@@ -73,9 +73,7 @@ def _dropped(cuts: pa.Table, reason: str) -> pa.Table:
             "id": cuts["id"],
             "decision": pa.repeat("dropped", size),
             "reason": pa.repeat(reason, size),
-            "evidence": pa.array(
-                [canonical_json(_facts(row)) for row in cuts.to_pylist()], pa.string()
-            ),
+            "evidence": evidence_of(cuts, _facts),
         }
     )
 
@@ -120,8 +118,7 @@ def _with_tokens(census: pa.Table, touched: pa.Table) -> pa.Table:
     """Return the census with the tokens that are left of undecided rows, and what was cut."""
     place = pc.index_in(census["id"], touched["id"].combine_chunks())
     is_chosen = pc.and_(pc.is_valid(place), pc.is_null(census["decision"]))
-    facts = [canonical_json(_facts(row)) for row in touched.to_pylist()]
-    evidence = pa.chunked_array([facts], pa.string())
+    evidence = evidence_of(touched, _facts)
     columns = {name: census[name] for name in CENSUS.names}
     for name, values in (("num_tokens", touched["num_tokens"]), ("evidence", evidence)):
         columns[name] = pc.if_else(is_chosen, values.take(place), census[name])
@@ -144,7 +141,7 @@ def _figures(before: pa.Table, touched: pa.Table, config: Dedup) -> dict[str, An
         }
     )
     sums = [("documents", "count"), *((name, "sum") for name in counted.column_names[1:])]
-    rows = counted.group_by("domain").aggregate(sums).sort_by("domain").to_pylist()
+    rows = counted.group_by("domain").aggregate(sums).to_pylist()
     by_domain = {
         row["domain"]: {
             "num_documents": row["documents_count"],
@@ -154,7 +151,7 @@ def _figures(before: pa.Table, touched: pa.Table, config: Dedup) -> dict[str, An
             "num_tokens": row["tokens_sum"],
             "num_tokens_cut": row["tokens_cut_sum"],
         }
-        for row in rows
+        for row in sorted(rows, key=lambda row: str(row["domain"]))
     }
     names = ("num_documents_cut", "num_lines_cut", "num_bytes_cut", "num_tokens_cut")
     total = {name: sum(found[name] for found in by_domain.values()) for name in names}

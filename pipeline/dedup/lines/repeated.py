@@ -6,8 +6,6 @@ true: a line is kept by the first document that has it in the order of survival;
 depend on the order in which lines are read.
 """
 
-import hashlib
-import json
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,16 +23,16 @@ from pipeline.dedup.buckets import in_bytes
 from pipeline.dedup.lines.annotator import line_multiplier, lines_of
 from pipeline.dedup.stage import RANKED, survival_order
 from pipeline.errors import ConfigError
-from pipeline.fingerprint import fingerprint
+from pipeline.fingerprint import fingerprint, table_sha256
 from pipeline.kernels.lines import LongLines
 from pipeline.kernels.shingles import Hashes, Integers
 from pipeline.parquet import read_batches
 from pipeline.pii.masking import Span
-from pipeline.shard import Shard, read_attribute, texts_of
+from pipeline.shard import Shard, take_attribute, texts_of
 from pipeline.store import Entry, Store
 from schemas.recipe import Dedup
 
-STAGE_VERSION = 1
+STAGE_VERSION = 2
 NUM_SHOWN = 20
 EXCERPT_CHARACTERS = 120
 ENTRIES = pa.schema([pa.field("hash", pa.uint64()), pa.field("rank", pa.int64())])
@@ -171,12 +169,11 @@ def _write_sorted(connection: duckdb.DuckDBPyConnection, folder: Path) -> int:
 def _identity(
     census: pa.Table, ranks: Integers, shards: Sequence[Shard], config: Dedup, seed: int
 ) -> str:
-    digest = hashlib.sha256(ranks.tobytes())
-    digest.update(json.dumps(census["id"].to_pylist()).encode())
+    ranked = table_sha256(pa.table({"id": census["id"], "rank": ranks}))
     known = [[shard.attribute_fingerprints[name] for name in ("lines", "pii")] for shard in shards]
     asked = config.lines.model_dump(include={"min_words", "min_documents"})
     multiplier = line_multiplier(config, seed)
-    return fingerprint("lines", STAGE_VERSION, asked, multiplier, digest.hexdigest(), known)
+    return fingerprint("lines", STAGE_VERSION, asked, multiplier, ranked, known)
 
 
 def _with_excerpts(
@@ -193,7 +190,7 @@ def _with_excerpts(
     row_of_rank = np.full(ranks.max() + 1, -1, np.int64)
     row_of_rank[ranks[ranks >= 0]] = np.flatnonzero(ranks >= 0)
     rows, places = np.unique(row_of_rank[[holder for _, holder, _ in most]], return_inverse=True)
-    spans = read_attribute(shards, "pii", ["pii"])["pii"].take(pa.array(rows)).to_pylist()
+    spans = take_attribute(shards, "pii", "pii", rows)
     texts = texts_of(shards).take(rows).to_pylist()
     hash_lines = partial(
         lines_of, min_words=config.lines.min_words, multiplier=line_multiplier(config, seed)
