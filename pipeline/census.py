@@ -40,29 +40,26 @@ CENSUS = pa.schema(
         pa.field("copies", pa.int32(), nullable=False),
     ]
 )
+ATTRIBUTES = ("domain", "topic", "language", "quality", "tokens", "verdict")
 DECIDED = ("stage", "decision", "reason", "evidence", "copies")
 
 
 def take_census(shards: Sequence[Shard], recipe: Recipe) -> pa.Table:
     """Return the census of all shards; documents that the filter refused are dropped already."""
     priorities = {source.name: source.priority for source in recipe.sources}
-    batches = [
-        _census_of(batch, priorities[shard.unit.source])
-        for shard in shards
-        for batch in read_shard(
-            shard,
-            ["source", "created"],
-            tuple(
-                n
-                for n in ("domain", "topic", "language", "quality", "tokens", "verdict")
-                if n in shard.attributes
-            ),
-        )
-    ]
-    return pa.Table.from_batches(batches, schema=CENSUS).unify_dictionaries()
+    parts = [_census_of(shard, priorities[shard.unit.source]) for shard in shards]
+    return pa.concat_tables([CENSUS.empty_table(), *parts]).unify_dictionaries()
 
 
-def _census_of(batch: pa.RecordBatch, priority: int) -> pa.RecordBatch:
+def _census_of(shard: Shard, priority: int) -> pa.Table:
+    """Return the census of one shard, in one piece: thousands of small ones would be scattered."""
+    attributes = tuple(name for name in ATTRIBUTES if name in shard.attributes)
+    batches = read_shard(shard, ["source", "created"], attributes)
+    rows = [_census_rows(batch, priority) for batch in batches]
+    return pa.Table.from_batches(rows, schema=CENSUS).combine_chunks()
+
+
+def _census_rows(batch: pa.RecordBatch, priority: int) -> pa.RecordBatch:
     columns = {name: batch.column(name) for name in batch.schema.names}
     size = batch.num_rows
     columns["priority"] = pa.repeat(pa.scalar(priority, pa.int32()), size)

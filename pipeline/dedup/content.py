@@ -14,12 +14,17 @@ from pipeline.kernels.shingles import Hashes
 from schemas.document import CONTENT_DIGITS
 
 NUM_BYTES = CONTENT_DIGITS // 2
+SLICE_ROWS = 1 << 16  # parsed at a time, to bound memory
 
 
 def keys_of_ids(ids: pa.ChunkedArray) -> Hashes:
     """Return the content keys that ids begin with: uint64, shape (ids, 2)."""
-    chunks = [_parse(chunk) for chunk in pc.utf8_slice_codeunits(ids, 0, CONTENT_DIGITS).chunks]
-    return np.concatenate([np.empty((0, 2), np.uint64), *chunks])
+    parts = [
+        _parse(pc.utf8_slice_codeunits(chunk.slice(first, SLICE_ROWS), 0, CONTENT_DIGITS))
+        for chunk in ids.chunks
+        for first in range(0, len(chunk), SLICE_ROWS)
+    ]
+    return np.concatenate([np.empty((0, 2), np.uint64), *parts])
 
 
 def keys_of_texts(texts: pa.Array) -> Hashes:

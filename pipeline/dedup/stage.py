@@ -82,8 +82,8 @@ def deduplicate(
 
     def write(folder: Path) -> dict[str, Any]:
         order = survival_order(candidates, config)
-        ids = candidates["id"].take(pa.array(order))
-        ranked = _ranked(candidates, ids, rows, order)
+        ranked = _ranked(candidates, rows, order)
+        ids = RankedIds(earlier, candidates["id"], order)
         shingles = TextShingles(texts_of(shards), config.ngram, hashing_of(config, seed).seed)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             found = find_duplicates(
@@ -114,12 +114,30 @@ def survival_order(candidates: pa.Table, config: Dedup) -> Integers:
     return np.asarray(order, np.int64)
 
 
-def _ranked(candidates: pa.Table, ids: pa.ChunkedArray, rows: Integers, order: Integers) -> Ranked:
+@dataclass(frozen=True)
+class RankedIds:
+    """The ids by rank: first those of earlier corpora, then the candidates' in a given order."""
+
+    earlier: Earlier
+    ids: pa.ChunkedArray
+    order: Integers
+
+    def take(self, ranks: Integers) -> pa.ChunkedArray:
+        """Return the ids of some ranks."""
+        num_fixed = self.earlier.num_rows
+        every = pa.chunked_array([*self.earlier.ids().chunks, *self.ids.chunks], pa.string())
+        rows = ranks.copy()
+        is_new = ranks >= num_fixed
+        rows[is_new] = num_fixed + self.order[ranks[is_new] - num_fixed]
+        return every.take(pa.array(rows))
+
+
+def _ranked(candidates: pa.Table, rows: Integers, order: Integers) -> Ranked:
     """Return the candidates in the order of survival."""
     sources = candidates["source"].combine_chunks().dictionary_encode()
     return Ranked(
         rows=rows[order],
-        content=keys_of_ids(ids),
+        content=keys_of_ids(candidates["id"])[order],
         source=sources.indices.to_numpy().astype(np.int64)[order],
         source_names=sources.dictionary.to_pylist(),
     )
@@ -135,15 +153,14 @@ def _spool_bands(earlier: Earlier, shards: Sequence[Shard], num_bands: int, path
     return bands
 
 
-def _as_table(ids: pa.ChunkedArray, found: Duplicates, earlier: Earlier) -> pa.Table:
-    """Return the duplicates; `ids` are those of the candidates in the order of survival."""
+def _as_table(ids: RankedIds, found: Duplicates, earlier: Earlier) -> pa.Table:
+    """Return the duplicates, by id."""
     removed, survivor = found.removed, found.survivor[found.removed]
     names = pa.array([segment.name for segment in earlier.segments], pa.string())
     index = np.append(earlier.owners, -1)[np.minimum(survivor, earlier.num_rows)]
-    every = pa.chunked_array([*earlier.ids().chunks, *ids.chunks], pa.string())
     columns = [
-        every.take(pa.array(removed)),
-        every.take(pa.array(survivor)),
+        ids.take(removed),
+        ids.take(survivor),
         pc.if_else(pa.array(found.is_exact[removed]), "exact", "near"),
         pa.array(found.similarity[removed]),
         names.take(pa.array(index, mask=index < 0)),
@@ -163,28 +180,27 @@ def _identity(
 
 def _with_excerpts(
     clusters: list[dict[str, Any]],
-    ids: pa.ChunkedArray,
+    ids: RankedIds,
     rows: Integers,
     shards: Sequence[Shard],
     earlier: Earlier,
 ) -> list[dict[str, Any]]:
     """Return the clusters with ids for ranks, and how survivor and least similar member begin.
 
-    `ids` and `rows` (the place among all documents of the shards): of the candidates, by rank. Of
-    documents of earlier corpora no text is known.
+    `rows`: the place of each candidate, by rank, among all documents of the shards. Of documents of
+    earlier corpora no text is known.
     """
     if not clusters:
         return []
     names = ("survivor", "least_similar")
     ranks = np.array([[cluster[name] for name in names] for cluster in clusters]).ravel()
-    every = pa.chunked_array([*earlier.ids().chunks, *ids.chunks], pa.string())
     is_new = ranks >= earlier.num_rows
     chosen = rows[ranks[is_new] - earlier.num_rows]
     spans = take_attribute(shards, "pii", "pii", chosen)
     texts = texts_of(shards).take(chosen).to_pylist()
     begins = iter(mask(*pair)[:EXCERPT_CHARACTERS] for pair in zip(texts, spans, strict=True))
     excerpts = [next(begins) if new else OF_EARLIER for new in is_new]
-    named = every.take(pa.array(ranks)).to_pylist()
+    named = ids.take(ranks).to_pylist()
     return [
         {
             **cluster,

@@ -25,7 +25,8 @@ def assign_bands(census: pa.Table, edges: Sequence[float]) -> pa.Table:
         return census
     rows = np.flatnonzero(pc.is_null(census["decision"]).to_numpy())
     bands = np.full(census.num_rows, NO_BAND, np.int8)
-    bands[rows] = quality_bands(census.take(pa.array(rows)), edges)
+    candidates = undecided(census, ["id", "domain", "quality", "num_tokens"])
+    bands[rows] = quality_bands(candidates, edges)
     column = pa.array(bands, pa.int8(), mask=bands == NO_BAND)
     return census.set_column(
         CENSUS.get_field_index("quality_band"), CENSUS.field("quality_band"), column
@@ -51,7 +52,7 @@ def quality_bands(candidates: pa.Table, edges: Sequence[float]) -> Bands:
 
 def drop_bands(census: pa.Table, shares: Mapping[str, Sequence[float]]) -> pa.Table:
     """Return the census without the undecided documents of bands whose share is 0."""
-    candidates = undecided(census)
+    candidates = undecided(census, ["id", "domain", "quality", "quality_band"])
     is_unwanted = np.zeros(candidates.num_rows, np.bool_)
     for domain, of_bands in shares.items():
         bands = pa.array([band for band, share in enumerate(of_bands) if share == 0], pa.int8())

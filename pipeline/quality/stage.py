@@ -17,6 +17,7 @@ from pipeline.quality.bands import assign_bands, drop_bands
 from pipeline.quality.wanted import SharesByDomain, Wanted, wanted_shares
 from schemas.domain import DOMAINS
 
+SCORED = ["domain", "quality", "quality_band", "num_tokens"]
 DIGITS = 6  # of every rounded figure
 
 
@@ -30,7 +31,7 @@ class Banded(NamedTuple):
 def apply_bands(census: pa.Table, wanted: Wanted) -> Banded:
     """Return the census with a band for every undecided document, and unwanted bands dropped."""
     census = assign_bands(census, wanted.edges)
-    shares = wanted_shares(wanted, undecided(census))
+    shares = wanted_shares(wanted, undecided(census, SCORED))
     return Banded(drop_bands(census, shares), shares)
 
 

@@ -5,15 +5,17 @@ order, quotas or budget.
 """
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.sample.order import draw_order
+from pipeline.sample.order import Keys, Rows, in_draw_order
 
 MAX_FRACTION_DIVISOR = 10  # never more than a tenth of a domain's documents
 
 
-def choose_heldout(ids: pa.Array, num_wanted: int, seed: int) -> npt.NDArray[np.int64]:
-    """Return the rows of the held-out documents of one domain, ascending."""
-    count = min(num_wanted, len(ids) // MAX_FRACTION_DIVISOR)
-    return np.sort(draw_order(ids, seed, "heldout")[:count])
+def choose_heldout(rows: Rows, keys: Keys, ids: pa.ChunkedArray, num_wanted: int) -> Rows:
+    """Return the held-out ones among the `rows` of one domain, ascending.
+
+    `keys` (drawn for "heldout") and `ids` are those of all rows.
+    """
+    count = min(num_wanted, len(rows) // MAX_FRACTION_DIVISOR)
+    return np.sort(in_draw_order(rows, keys, ids)[:count])

@@ -12,19 +12,24 @@ import pyarrow.compute as pc
 from pipeline.fingerprint import derive_seed
 
 Keys = npt.NDArray[np.uint64]
+Rows = npt.NDArray[np.int64]
 WORD_BYTES = 8
 SLICE_ROWS = 1 << 16  # hashed at a time, to bound memory
 
 
-def draw_keys(ids: pa.Array, seed: int, purpose: str) -> Keys:
-    """Return a uniform uint64 key for each id (string array without nulls).
+def draw_keys(ids: pa.Array | pa.ChunkedArray, seed: int, purpose: str) -> Keys:
+    """Return a uniform uint64 key for each id (strings without nulls).
 
     An id's UTF-8 bytes are taken as 64-bit words, zero-padded, each mixed into the state by the
     finaliser of SplitMix64 (Steele, Lea and Flood, 2014); the length is mixed in last.
     """
     start = np.uint64(derive_seed(seed, purpose))
-    starts = range(0, len(ids), SLICE_ROWS)
-    parts = [_keys_of(ids.slice(first, SLICE_ROWS), start) for first in starts]
+    chunks = ids.chunks if isinstance(ids, pa.ChunkedArray) else [ids]
+    parts = [
+        _keys_of(chunk.slice(first, SLICE_ROWS), start)
+        for chunk in chunks
+        for first in range(0, len(chunk), SLICE_ROWS)
+    ]
     return np.concatenate([np.empty(0, np.uint64), *parts])
 
 
@@ -38,12 +43,16 @@ def _keys_of(ids: pa.Array, seed: np.uint64) -> Keys:
     return keys
 
 
-def draw_order(ids: pa.Array, seed: int, purpose: str) -> npt.NDArray[np.int64]:
-    """Return the rows by ascending key; equal keys by id."""
-    keys = draw_keys(ids, seed, purpose)
-    table = pa.table({"key": keys, "id": ids})
-    order = pc.sort_indices(table, sort_keys=[("key", "ascending"), ("id", "ascending")])
-    return np.asarray(order, dtype=np.int64)
+def in_draw_order(rows: Rows, keys: Keys, ids: pa.Array | pa.ChunkedArray) -> Rows:
+    """Return `rows` by ascending key, equal keys by id; `keys` and `ids` are those of all rows."""
+    ordered = rows[np.argsort(keys[rows], kind="stable")]
+    is_tied = np.diff(keys[ordered]) == 0
+    starts = np.flatnonzero(is_tied & ~np.append(False, is_tied[:-1]))
+    for start in starts.tolist():
+        stop = start + 1 + int(np.argmin(np.append(is_tied[start:], False)))
+        tied = ordered[start:stop].tolist()
+        ordered[start:stop] = sorted(tied, key=lambda row: str(ids[row].as_py()))
+    return ordered
 
 
 def _words(ids: pa.Array, length: int) -> npt.NDArray[np.uint64]:

@@ -15,11 +15,10 @@ import pyarrow.compute as pc
 
 from pipeline.errors import IntegrityError
 from pipeline.sample.heldout import choose_heldout
-from pipeline.sample.order import draw_order
+from pipeline.sample.order import Rows, draw_keys, in_draw_order
 from schemas.document import CONTENT_DIGITS
 from schemas.domain import DOMAINS
 
-Rows = npt.NDArray[np.int64]
 NO_BAND = -1
 
 
@@ -54,11 +53,7 @@ def check_candidates(candidates: pa.Table, shares: Mapping[str, Sequence[float]]
 
     `shares`: of quality bands, by domain.
     """
-    ids = candidates.column("id")
-    if pc.count_distinct(ids).as_py() != len(ids):
-        counts = ids.value_counts()
-        twice = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
-        raise IntegrityError(f"document {pc.min(twice).as_py()} stands twice among the candidates")
+    _check_ids(candidates.column("id"))
     unknown = sorted(set(pc.unique(candidates.column("domain")).to_pylist()) - set(DOMAINS))
     if unknown:
         raise IntegrityError(f"candidates of unknown domains: {', '.join(unknown)}")
@@ -69,6 +64,16 @@ def check_candidates(candidates: pa.Table, shares: Mapping[str, Sequence[float]]
             raise IntegrityError(f"candidates of {domain} in quality bands that have no share")
 
 
+def _check_ids(ids: pa.ChunkedArray) -> None:
+    keys = draw_keys(ids, 0, "unique")
+    order = in_draw_order(np.arange(len(ids)), keys, ids)
+    tied = np.flatnonzero(np.diff(keys[order]) == 0)
+    first, second = ids.take(pa.array(order[tied])), ids.take(pa.array(order[tied + 1]))
+    twice = first.filter(pc.equal(first, second))
+    if len(twice):
+        raise IntegrityError(f"document {pc.min(twice).as_py()} stands twice among the candidates")
+
+
 def make_pools(
     candidates: pa.Table, target: Mapping[str, float], num_heldout: int, seed: int
 ) -> dict[str, Pool]:
@@ -77,19 +82,26 @@ def make_pools(
     Documents without tokens are in no pool. Nothing is held out of a domain without a share. Where
     nothing was deduplicated, texts may stand there twice: copies of held-out ones are set aside.
     """
-    ids = candidates.column("id").cast(pa.large_string()).combine_chunks()
+    ids = candidates.column("id")
+    keys = {purpose: draw_keys(ids, seed, purpose) for purpose in ("heldout", "sample")}
     num_tokens = candidates.column("num_tokens").to_numpy()
     bands = candidates.column("quality_band").fill_null(NO_BAND).to_numpy()
     rows = _rows_by_domain(candidates, num_tokens, target)
     heldout = {
-        domain: members[choose_heldout(ids.take(pa.array(members)), num_heldout, seed)]
+        domain: choose_heldout(members, keys["heldout"], ids, num_heldout)
         if target.get(domain, 0.0) > 0
         else members[:0]
         for domain, members in rows.items()
     }
     set_aside = _shares_content(ids, np.concatenate([*heldout.values(), np.empty(0, np.int64)]))
     return {
-        domain: _make_pool(members, heldout[domain], set_aside, ids, num_tokens, bands, seed)
+        domain: _make_pool(
+            in_draw_order(members, keys["sample"], ids),
+            heldout[domain],
+            set_aside,
+            num_tokens,
+            bands,
+        )
         for domain, members in rows.items()
     }
 
@@ -106,23 +118,23 @@ def _rows_by_domain(
     return rows
 
 
-def _shares_content(ids: pa.Array, heldout: Rows) -> npt.NDArray[np.bool_]:
+def _shares_content(ids: pa.ChunkedArray, heldout: Rows) -> npt.NDArray[np.bool_]:
     """Say of each candidate whether its text is that of one of the rows `heldout`."""
-    content = pc.utf8_slice_codeunits(ids, 0, CONTENT_DIGITS)
-    shared = pc.is_in(content, value_set=content.take(pa.array(heldout)))
-    return np.asarray(shared.to_numpy(zero_copy_only=False), np.bool_)
+    chosen = pc.utf8_slice_codeunits(ids.take(pa.array(heldout)), 0, CONTENT_DIGITS)
+    shared = [
+        pc.is_in(pc.utf8_slice_codeunits(chunk, 0, CONTENT_DIGITS), chosen) for chunk in ids.chunks
+    ]
+    return np.asarray(pa.chunked_array(shared, pa.bool_()).to_numpy(), np.bool_)
 
 
 def _make_pool(
     rows: Rows,
     heldout: Rows,
     set_aside: npt.NDArray[np.bool_],
-    ids: pa.Array,
     num_tokens: Rows,
     bands: npt.NDArray[np.int8],
-    seed: int,
 ) -> Pool:
-    ordered = rows[draw_order(ids.take(pa.array(rows)), seed, "sample")]
-    drawable = ordered[~set_aside[ordered]]
+    """Return the pool of one domain, of which `rows` are given in drawing order."""
+    drawable = rows[~set_aside[rows]]
     copies = np.setdiff1d(rows[set_aside[rows]], heldout)
     return Pool(drawable, num_tokens[drawable], bands[drawable], heldout, copies)

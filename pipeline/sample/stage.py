@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.census import RECURRING
 from pipeline.errors import InputError
 from pipeline.sample.bands import band_quotas, choose_copies_by_band
 from pipeline.sample.counts import Counter, max_supply
@@ -29,9 +30,9 @@ CANDIDATE = ["id", "domain", "num_tokens", "quality_band"]
 SELECTION = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
-        pa.field("decision", pa.string(), nullable=False),  # kept, held_out or not_sampled
+        pa.field("decision", RECURRING, nullable=False),  # kept, held_out or not_sampled
         pa.field("copies", pa.int32(), nullable=False),  # 0 unless kept
-        pa.field("reason", pa.string()),  # null for kept
+        pa.field("reason", RECURRING),  # null for kept
     ]
 )
 # What can become of a document, as (decision, reason).
@@ -115,8 +116,8 @@ def _selection(
     decisions, reasons = zip(*FATES, strict=True)
     columns = {
         "id": candidates.column("id"),
-        "decision": pc.take(pa.array(decisions), pa.array(fates)),
+        "decision": pc.take(pa.array(decisions).dictionary_encode(), pa.array(fates)),
         "copies": pa.array(num_copies),
-        "reason": pc.take(pa.array(reasons), pa.array(fates)),
+        "reason": pc.take(pa.array(reasons).dictionary_encode(), pa.array(fates)),
     }
     return pa.table(columns, schema=SELECTION)

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -75,22 +76,31 @@ def main(gigabytes: float = 20.0, num_files: int = 1_000, folder: Path | None = 
         added.unlink()
 
 
-def build(recipe: Path, place: Path) -> tuple[float, int]:
-    """Run the build; return its seconds, and the most memory that it held at once, in bytes."""
+@dataclass
+class Peak:
+    """The most memory that all processes held at once, in bytes; of it the driver; and when."""
+
+    total: int = 0
+    driver: int = 0
+    seconds: float = 0.0
+
+
+def build(recipe: Path, place: Path) -> tuple[float, Peak]:
+    """Run the build; return its seconds, and the most memory that it held at once."""
     command = [sys.executable, "-c", "from flows.cli import main; main()", "build", str(recipe)]
     options = ["--output", str(place / "out"), "--set", f"runtime.store={place / 'store'}"]
     started = time.perf_counter()
     process = subprocess.Popen([*command, *options], cwd=ROOT)
-    peaks = [0]
-    watch = threading.Thread(target=_watch, args=(process, peaks))
+    peak = Peak()
+    watch = threading.Thread(target=_watch, args=(process, peak))
     watch.start()
     if process.wait():
         raise SystemExit(f"the build ended with exit code {process.returncode}")
     watch.join()
-    return time.perf_counter() - started, peaks[0]
+    return time.perf_counter() - started, peak
 
 
-def show(output: Path, num_bytes: int, seconds: float, peak: int) -> None:
+def show(output: Path, num_bytes: int, seconds: float, peak: Peak) -> None:
     """Print a line for each stage, and one for the whole."""
     run = json.loads((output / "run.json").read_text())
     for stage in run["stages"]:
@@ -98,7 +108,10 @@ def show(output: Path, num_bytes: int, seconds: float, peak: int) -> None:
         reused = f"{stage['num_reused']:8,} of {stage['num_items']:,} reused"
         print(f"{stage['name']:<16}{stage['seconds']:10.1f} s{speed:10.1f} MB/s{reused}")
     print(f"{'whole':<16}{seconds:10.1f} s{num_bytes / 1e6 / seconds:10.1f} MB/s")
-    print(f"memory of all processes: {peak / 1e9:.2f} GB at most")
+    print(
+        f"memory of all processes: {peak.total / 1e9:.2f} GB at most, after {peak.seconds:.0f} s; "
+        f"{peak.driver / 1e9:.2f} of it the driver's"
+    )
 
 
 def write_corpus(place: Path, gigabytes: float, num_files: int) -> tuple[int, int]:
@@ -128,9 +141,13 @@ def write_corpus(place: Path, gigabytes: float, num_files: int) -> tuple[int, in
     return num_documents, num_bytes
 
 
-def _watch(process: subprocess.Popen[bytes], peaks: list[int]) -> None:
+def _watch(process: subprocess.Popen[bytes], peak: Peak) -> None:
+    started = time.perf_counter()
     while process.poll() is None:
-        peaks[0] = max(peaks[0], sum(map(memory_of, tree_of(process.pid))))
+        total = sum(map(memory_of, tree_of(process.pid)))
+        if total > peak.total:
+            peak.total, peak.driver = total, memory_of(process.pid)
+            peak.seconds = time.perf_counter() - started
         time.sleep(PAUSE)
 
 

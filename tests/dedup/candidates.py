@@ -78,7 +78,7 @@ def deduplicate_with(
         pq.write_table(table, path, row_group_size=100)
         texts = TextFiles((path,), (table.num_rows,))
         sources = [TextShingles(texts, config.ngram, 0)]
-        ranked = _ranked(table, ids, np.arange(table.num_rows), order)
+        ranked = _ranked(table, np.arange(table.num_rows), order)
         found = find_duplicates(ranked, bands, sources, config, mapper, scratch)
     for cluster in found.figures["clusters"]:
         for name in ("survivor", "least_similar"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.fingerprint import derive_seed
 from pipeline.sample.heldout import choose_heldout
-from pipeline.sample.order import draw_keys, draw_order
+from pipeline.sample.order import draw_keys, in_draw_order
 
 MASK = (1 << 64) - 1
 GOLDEN = ["969f92c0cf783ba7", "ab116a5ac10a2884", "b4055bd3d531dc5f"]
@@ -56,11 +56,22 @@ def test_keys_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:
         assert abs(np.corrcoef(keys.astype(float), other.astype(float))[0, 1]) < 0.04
 
 
-def test_the_order_is_by_key() -> None:
-    ids = pa.array([f"d{i}" for i in range(500)])
-    order = draw_order(ids, 3, "sample")
-    assert (np.diff(draw_keys(ids, 3, "sample")[order].astype(float)) > 0).all()
-    assert sorted(order.tolist()) == list(range(500))
+def heldout_of(ids: list[str], num_wanted: int, seed: int) -> set[str]:
+    texts = pa.chunked_array([ids[:7], ids[7:]], pa.string())
+    keys = draw_keys(texts, seed, "heldout")
+    return {ids[row] for row in choose_heldout(np.arange(len(ids)), keys, texts, num_wanted)}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.text(max_size=3)), max_size=30, unique=True), st.data()
+)
+def test_the_order_is_by_key_and_id(documents: list[tuple[int, str]], data: st.DataObject) -> None:
+    keys = np.array([key for key, _ in documents], np.uint64)
+    ids = pa.array([text for _, text in documents], pa.string())
+    rows = data.draw(st.lists(st.sampled_from(range(len(documents))), unique=True)) if ids else []
+    order = in_draw_order(np.array(rows, np.int64), keys, ids)
+    assert order.tolist() == sorted(rows, key=lambda row: documents[row])
 
 
 @settings(max_examples=50, deadline=None)
@@ -69,14 +80,11 @@ def test_heldout_documents_do_not_depend_on_their_rows(
     num_documents: int, wanted: int, random: Random
 ) -> None:
     ids = [f"d{i}" for i in range(num_documents)]
-    rows = choose_heldout(pa.array(ids, pa.string()), wanted, seed=1)
-    assert len(rows) == min(wanted, num_documents // 10)
-    shuffled = random.sample(ids, len(ids))
-    again = choose_heldout(pa.array(shuffled, pa.string()), wanted, seed=1)
-    assert {ids[row] for row in rows} == {shuffled[row] for row in again}
+    chosen = heldout_of(ids, wanted, seed=1)
+    assert len(chosen) == min(wanted, num_documents // 10)
+    assert heldout_of(random.sample(ids, len(ids)), wanted, seed=1) == chosen
 
 
 def test_more_heldout_documents_include_the_fewer() -> None:
-    ids = pa.array([f"d{i}" for i in range(1000)])
-    few, more = choose_heldout(ids, 20, seed=5), choose_heldout(ids, 60, seed=5)
-    assert set(few) < set(more)
+    ids = [f"d{i}" for i in range(1000)]
+    assert heldout_of(ids, 20, seed=5) < heldout_of(ids, 60, seed=5)

@@ -14,12 +14,12 @@ import pyarrow.compute as pc
 
 from pipeline.census import CENSUS, decide, evidence_of, undecided
 from pipeline.dedup.content import keys_of_ids
-from pipeline.dedup.stage import survival_order
+from pipeline.dedup.stage import RANKED, survival_order
 from pipeline.fingerprint import canonical_json
 from pipeline.kernels.buckets import first_of_equal
+from pipeline.kernels.shingles import Hashes
 from pipeline.shard import Shard, read_attribute
 from schemas.attributes import CUTS
-from schemas.document import CONTENT_DIGITS
 from schemas.recipe import Dedup
 
 COLUMNS = [name for name in CUTS.names if name != "cuts"]
@@ -53,11 +53,11 @@ def apply_cuts(
     Less than `min_characters` is nothing; an empty text always is.
     """
     touched = cuts.filter(pc.is_valid(cuts["num_tokens"]))
-    before = undecided(census)
+    before = undecided(census, ["id", "domain", "num_tokens"])
     is_short = pc.less(touched["num_characters"], max(1, min_characters))
     nothing_left = touched.filter(pc.and_(is_short, pc.invert(touched["keeps_line"])))
     census = decide(census, _dropped(nothing_left, NOTHING_LEFT), "dedup")
-    copies = same_once_cut(undecided(census), touched, config)
+    copies = same_once_cut(undecided(census, RANKED), touched, config)
     census = decide(census, copies, "dedup")
     counts = {
         "num_documents_only_repeated": nothing_left.num_rows,
@@ -89,11 +89,13 @@ def _facts(row: dict[str, Any]) -> dict[str, int]:
 
 def same_once_cut(candidates: pa.Table, touched: pa.Table, config: Dedup) -> pa.Table:
     """Return decisions about candidates whose text, once cut, is that of one before them."""
-    ranked = candidates.take(pa.array(survival_order(candidates, config)))
-    place = pc.index_in(ranked["id"], touched["id"].combine_chunks())
-    own = pc.utf8_slice_codeunits(ranked["id"], 0, CONTENT_DIGITS)
-    content = pc.coalesce(touched["content"].take(place), own)
-    first = first_of_equal(keys_of_ids(content))
+    place = pc.index_in(candidates["id"], touched["id"].combine_chunks())
+    keys = _keys_once_cut(candidates["id"], place, touched["content"])
+    cut_keys = keys[pc.is_valid(place).to_numpy(), 0]
+    few = np.flatnonzero(pc.is_in(pa.array(keys[:, 0]), pa.array(cut_keys)))  # of cut texts alone
+    few = few[survival_order(candidates.take(pa.array(few)), config)]
+    ranked, place = candidates.take(pa.array(few)), place.take(pa.array(few))
+    first = first_of_equal(keys[few])
     copies = np.flatnonzero(first != np.arange(len(first)))
     is_touched = pc.is_valid(place).to_numpy()
     copies = copies[is_touched[copies] | is_touched[first[copies]]]
@@ -112,6 +114,16 @@ def same_once_cut(candidates: pa.Table, touched: pa.Table, config: Dedup) -> pa.
             "evidence": pa.array(evidence, pa.string()),
         }
     )
+
+
+def _keys_once_cut(
+    ids: pa.ChunkedArray, place: pa.ChunkedArray, content: pa.ChunkedArray
+) -> Hashes:
+    """Return the content key of each document: what it says once cut where it is touched."""
+    keys = keys_of_ids(ids)
+    is_touched = pc.is_valid(place).to_numpy()
+    keys[is_touched] = keys_of_ids(content.take(place.drop_null()))
+    return keys
 
 
 def _with_tokens(census: pa.Table, touched: pa.Table) -> pa.Table:
