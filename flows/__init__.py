@@ -1,7 +1,8 @@
 """The flows: the library's work as Prefect runs it, and the `anchor` command line.
 
 The only place that imports Prefect. Importing it sets defaults under which nothing reaches out
-unasked; they must stand before Prefect and Arrow load, and what a user set in the environment stays.
+unasked and freed memory goes back. They must stand before Prefect and Arrow load, and what a user
+set in the environment stays.
 """
 
 import os
