@@ -24,9 +24,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> TextFiles:
     return TextFiles((folder / "a", folder / "b", folder / "c"), (5, 0, 7), "body")
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 11), max_size=20))
 def test_rows_in_any_order_and_again(files: TextFiles, rows: list[int]) -> None:
     expected = [TEXTS[row] or "" for row in rows]

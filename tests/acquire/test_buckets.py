@@ -67,9 +67,7 @@ def test_the_same_files_under_the_same_names_as_on_a_disk(
     }
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     patterns=st.lists(st.sampled_from([p for p in PATTERNS if p != "**"]), min_size=2, max_size=3),
     max_files=st.none() | st.integers(1, 5),

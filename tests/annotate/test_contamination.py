@@ -197,7 +197,7 @@ ODD = st.sampled_from("aBé ß_漢字\U0002f800かな, .\n9ﬁİनी\U00020001
 TEXT = st.text(ODD | st.characters(exclude_categories=["Cs"]), max_size=60)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TEXT)
 def test_the_kernel_sees_the_words_of_the_reference(text: str) -> None:
     data = as_bytes(text)
@@ -208,14 +208,14 @@ def test_the_kernel_sees_the_words_of_the_reference(text: str) -> None:
     assert np.array_equal(split_words(spaced, alphabet()).hashes, words.hashes)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(st.characters(max_codepoint=0x24F), max_size=80))
 def test_latin_words_are_those_of_a_regular_expression(text: str) -> None:
     plain = text.encode("ascii", "ignore").decode()
     assert list_words(as_bytes(plain)) == re.findall(r"[^\W_]+", plain.lower())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.integers(0, 3), max_size=40), st.integers(1, 5))
 def test_windows_are_equal_where_their_words_are(words: list[int], length: int) -> None:
     hashes = hash_windows(np.array(words, np.uint64), length)
@@ -226,7 +226,7 @@ def test_windows_are_equal_where_their_words_are(words: list[int], length: int) 
             assert (one == other) == (first == second)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 2**64 - 1)), st.lists(st.integers(0, 2**64 - 1)))
 def test_hits_are_those_of_a_linear_search(known: list[int], other: list[int]) -> None:
     index = make_index(np.sort(np.array(known, np.uint64)))

@@ -126,13 +126,13 @@ texts = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(texts)
 def test_agrees_with_the_slow_count(text: str) -> None:
     assert text_statistics(text) == pytest.approx(slow_statistics(text))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text())
 def test_fractions_lie_between_zero_and_one(text: str) -> None:
     for name, value in text_statistics(text).items():

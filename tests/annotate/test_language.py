@@ -55,7 +55,7 @@ def test_the_library_says_the_same_of_translations(corpora: Path) -> None:
     assert_as_the_library([text[:500].upper() for text in texts if "ς" not in text])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.text("aé文 \nǅΩ") | st.text(), max_size=3), st.integers(1, 300))
 def test_the_library_says_the_same_of_anything(texts: list[str], times: int) -> None:
     assert_as_the_library([unicodedata.normalize("NFC", text * times) for text in texts])
@@ -84,7 +84,7 @@ def test_admits_that_there_is_nothing_to_go_by(text: str) -> None:
     assert language == "und" or text == "🙂"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text())
 def test_confidence_is_a_probability(text: str) -> None:
     language, confidence = identify_language(text)
@@ -92,7 +92,7 @@ def test_confidence_is_a_probability(text: str) -> None:
     assert 0 <= confidence <= 1
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=3000))
 def test_a_sample_is_short_and_keeps_both_ends(text: str) -> None:
     sample = sample_text(text)

@@ -24,7 +24,7 @@ PIECES = (
 TEXTS = st.lists(st.sampled_from(PIECES), max_size=12).map("".join) | st.text()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.lists(TEXTS, max_size=3))
 def test_screened_texts_hold_what_the_finders_find(texts: list[str]) -> None:
     array = pa.array(["x@y.org", *texts], pa.string()).slice(1)

@@ -63,7 +63,7 @@ def scrambled(text: str, rng: random.Random, *, delete: bool) -> str:
     return "".join(edited)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.randoms(use_true_random=False), st.sampled_from(ITEMS), st.booleans(), st.text())
 def test_any_case_punctuation_and_spacing(
     three_items: EvaluationIndex, rng: random.Random, item: str, delete: bool, around: str

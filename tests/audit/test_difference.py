@@ -23,7 +23,7 @@ def test_texts_of_the_same_words() -> None:
     assert "white space" in describe_difference("a b", "a  b")[0]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(WORDS, WORDS)
 def test_as_many_words_come_and_go_as_the_lengths_differ(old: list[str], new: list[str]) -> None:
     lines = describe_difference(" ".join(new), " ".join(old))

@@ -10,7 +10,7 @@ from pipeline.classifier.figures import calibration, evaluate, rank_auc
 PAIRS = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1, max_size=30)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(PAIRS)
 def test_auc_is_the_share_of_pairs_in_order(pairs: list[tuple[int, bool]]) -> None:
     positive = [score for score, is_positive in pairs if is_positive]

@@ -76,7 +76,7 @@ MARKED = st.text(
 PIECES = st.lists(MARKED | st.sampled_from(["__label__", " </s> ", "</s>", " __label__x "]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(PIECES.map("".join), max_size=3))
 def test_texts_are_prepared_as_by_hand(texts: list[str]) -> None:
     data, offsets = prepared(pa.array(["é", *texts], pa.string()).slice(1))

@@ -51,7 +51,6 @@ def greedy_by_hand(table: pa.Table, ngram: int, min_jaccard: float) -> dict[str,
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(

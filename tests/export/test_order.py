@@ -7,7 +7,7 @@ from pipeline.export.order import bucket_of, cut, even_limit, shuffle_key
 sizes = st.lists(st.integers(0, 500), max_size=40).map(lambda s: np.array(s, np.int64))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sizes, st.integers(1, 600), st.one_of(st.none(), st.integers(1, 5)))
 def test_cut_covers_every_row_once_and_keeps_the_limits(
     num_bytes: np.ndarray, max_bytes: int, max_rows: int | None
@@ -19,7 +19,7 @@ def test_cut_covers_every_row_once_and_keeps_the_limits(
         assert max_rows is None or stop - start <= max_rows
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(sizes, st.integers(1, 600))
 def test_the_even_limit_is_within_the_maximum(num_bytes: np.ndarray, max_bytes: int) -> None:
     assert even_limit(num_bytes, max_bytes) <= max_bytes
@@ -32,7 +32,7 @@ def test_the_even_limit_leaves_no_small_rest() -> None:
     assert min(loads) > 0.8 * max(loads)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, 2**64 - 1), st.integers(1, 256))
 def test_buckets_are_equal_ranges_of_the_key(key: int, num_buckets: int) -> None:
     found = bucket_of(np.array([key], np.uint64), num_buckets).tolist()

@@ -165,7 +165,7 @@ values = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(values, min_size=1, max_size=5))
 def test_agrees_with_judging_row_by_row(rows: list[dict[str, Any]]) -> None:
     found = judge(batch_of(*rows), Cleaning())["reason"].to_pylist()

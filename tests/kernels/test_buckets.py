@@ -13,7 +13,7 @@ GROUPS += "WINDOW own AS (PARTITION BY hash) ORDER BY rank"
 HASHES = st.lists(st.integers(0, 5) | st.integers(2**64 - 3, 2**64 - 1), max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(HASHES, st.integers(0, 12), st.randoms(use_true_random=False))
 def test_leaders_are_what_sql_finds(values: list[int], num_fixed: int, shuffler: object) -> None:
     ranks = np.arange(len(values), dtype=np.int32)
@@ -30,7 +30,7 @@ def test_leaders_are_what_sql_finds(values: list[int], num_fixed: int, shuffler:
     assert dict(zip(ranks.tolist(), found.tolist(), strict=True)) == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=30))
 def test_equal_keys_point_to_the_first(pairs: list[tuple[int, int]]) -> None:
     keys = np.array(pairs, np.uint64).reshape(-1, 2)

@@ -44,7 +44,7 @@ def words_by_hand(line: str) -> tuple[str, ...]:
     return tuple(WORD.findall(line.lower().replace("ς", "σ")))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(TEXTS, max_size=4), st.integers(1, 4))
 def test_lines_are_those_of_the_reference(texts: list[str], min_words: int) -> None:
     found = lines_of(texts, min_words)
@@ -66,7 +66,7 @@ def test_lines_are_those_of_the_reference(texts: list[str], min_words: int) -> N
     assert len(set(known.values())) == len(known)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(TEXTS, max_size=4))
 def test_repeats_are_those_of_the_reference(texts: list[str]) -> None:
     found = lines_of(texts, 1)

@@ -20,7 +20,7 @@ def signature_by_hand(shingles: list[int], factors: list[int], summands: list[in
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text("ab c,é", max_size=40), max_size=4), st.integers(0, 2**64 - 1))
 def test_signatures_are_the_reference_ones(texts: list[str], seed: int) -> None:
     data, offsets = text_buffers(pa.array(texts, pa.string()))

@@ -48,7 +48,7 @@ def test_hash_is_fnv_1a() -> None:
     assert hashes_of(["", "a", "foobar"]).tolist() == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(words)
 def test_first_occurrences(items: list[str]) -> None:
     assert first_occurrences(hashes_of(items)).tolist() == [items.index(item) for item in items]
@@ -59,7 +59,7 @@ def test_first_occurrences_of_hashes_that_meet_in_the_table() -> None:
     assert first_occurrences(np.tile(same_slot, 3)).tolist() == list(range(1000)) * 3
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(words)
 def test_repeated_characters(items: list[str]) -> None:
     found = repeated_characters(hashes_of(items), lengths_of(items), 4, 10).tolist()

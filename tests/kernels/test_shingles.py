@@ -26,7 +26,7 @@ def sets_of(texts: list[str], ngram: int) -> list[set[int]]:
     return [set(hashes[a:b].tolist()) for a, b in itertools.pairwise(starts)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(TEXTS, max_size=4), st.integers(1, 6))
 def test_the_sets_have_the_sizes_and_overlaps_of_the_reference(
     texts: list[str], ngram: int
@@ -62,7 +62,7 @@ def test_sigma_and_dotted_i() -> None:
     assert sets_of(["İzmir"], 1) == sets_of(["i zmir"], 1), "as `re` splits what `lower` writes"
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.integers(0, 2**64 - 1), max_size=8),
     st.lists(st.integers(0, 5), max_size=8),

@@ -33,7 +33,7 @@ def choose(
     return choose_survivors(ShingleSets(hashes, starts), leaders, is_fixed, 0.5, capacity)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(hash_sets, hash_sets, st.sampled_from([0.0, 0.2, 0.5, 0.8, 1.0]))
 def test_jaccard(left: set[int], right: set[int], min_jaccard: float) -> None:
     true = len(left & right) / len(left | right) if left | right else 0.0

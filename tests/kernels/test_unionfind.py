@@ -18,7 +18,7 @@ def components_by_hand(edges: list[tuple[int, int]]) -> list[int]:
     return label
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(LEADERS, max_size=4))
 def test_a_component_is_named_by_its_smallest_node(bands: list[list[int]]) -> None:
     parents = np.arange(NODES, dtype=np.int32)

@@ -54,13 +54,13 @@ PIECES = (
 )
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
 def test_agrees_with_the_slow_version(text: str) -> None:
     assert words_of(text) == slow_words(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text())
 def test_words_hold_all_but_white_space(text: str) -> None:
     assert "".join(words_of(text)) == "".join(text.split())

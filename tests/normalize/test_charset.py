@@ -79,7 +79,7 @@ def test_labels(label: str, codec: str) -> None:
     assert web_codec(label) == codec
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300), st.sampled_from([None, "utf-8", "utf-16", "big5", "junk"]))
 def test_any_bytes_give_a_string_that_can_be_encoded(data: bytes, http: str | None) -> None:
     decode_html(data, http).encode()

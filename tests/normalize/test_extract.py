@@ -72,7 +72,7 @@ def test_entities_are_those_of_html_alone() -> None:
     assert "bbbb" not in all_text(bomb).partition("]>")[2]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.sampled_from(["<div>", "</p>", "<td", "<!--", "\0", "&#0;", "é", "<svg/>", "'"]))
 )

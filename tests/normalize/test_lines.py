@@ -11,7 +11,7 @@ def split_lines(content: bytes) -> list[bytes]:
     return lines if lines[-1] else lines[:-1]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text("ab\n", max_size=6).map(str.encode)), st.integers(1, 5))
 def test_the_lines_whatever_the_chunks(chunks: list[bytes], max_bytes: int) -> None:
     expected = [

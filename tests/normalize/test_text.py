@@ -13,7 +13,7 @@ ODD = "\r\n\t \x00\x0b\x0c\x1c\x85\xa0\xad\u0301\u0327\u200b\u200d\u2028\u2029\u
 TEXTS = st.text(st.one_of(st.sampled_from(ODD), st.characters(codec="utf-8")), max_size=40)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXTS)
 def test_idempotent_and_of_the_promised_form(text: str) -> None:
     result = normalize_text(text)
@@ -26,7 +26,7 @@ def test_idempotent_and_of_the_promised_form(text: str) -> None:
     assert controls <= {"\n", "\t"}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(TEXTS)
 def test_every_visible_character_stays(text: str) -> None:
     def visible(value: str) -> str:

@@ -19,7 +19,7 @@ documents = st.lists(st.tuples(st.none() | st.sampled_from([0.0, 0.25, 0.5]), st
 edge_lists = st.lists(
     st.sampled_from([0.02, 0.1, 0.3, 0.5, 0.9]), min_size=1, max_size=4, unique=True
 ).map(sorted)
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=100)
 
 
 def census_of(found: list[Document]) -> pa.Table:

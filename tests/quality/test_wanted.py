@@ -147,7 +147,7 @@ def test_the_pareto_rule_gives_what_its_draws_keep() -> None:
     assert pareto_shares(documents, 9, 4) == pytest.approx(drawn, abs=0.01)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 5), min_size=1, max_size=40),
     st.lists(st.sampled_from([0.1, 0.4, 0.8]), min_size=1, unique=True).map(sorted),

@@ -97,7 +97,7 @@ def test_at_most_half_of_the_code_serves_the_task() -> None:
     assert docstring_candidates(documents[::-1], 100, 400).examples == candidates.examples
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.sampled_from("abcdefg"), min_size=2, max_size=40), st.integers(1, 20))
 def test_no_group_is_on_both_sides(groups: list[str], num_heldout: int) -> None:
     items = list(range(len(groups)))

@@ -25,7 +25,7 @@ def unpack(packed: Packed) -> list[list[int]]:
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DOCUMENTS)
 def test_every_token_appears_exactly_once(lists: list[list[int]]) -> None:
     documents = [document(tokens) for tokens in lists]
@@ -36,7 +36,7 @@ def test_every_token_appears_exactly_once(lists: list[list[int]]) -> None:
     assert not packed.scored[packed.segments == PADDING].any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DOCUMENTS)
 def test_positions_restart_and_first_tokens_bear_no_loss(lists: list[list[int]]) -> None:
     packed = pack([document(tokens) for tokens in lists], 16, padding_token=0)
@@ -59,7 +59,7 @@ def slow_best_fit(lengths: list[int], capacity: int) -> list[int]:
     return rooms
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(1, 16), max_size=60))
 def test_best_fit_agrees_with_the_obvious_search(lengths: list[int]) -> None:
     bins = best_fit(lengths, 16)

@@ -32,7 +32,7 @@ def pools(draw: st.DrawFn) -> Pool:
 FRACTIONS = st.sampled_from([0.0, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 0.9])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(COUNTS, pools(), FRACTIONS, st.integers(0, 5), st.integers(1, 12))
 def test_fraction_is_held_within_half_a_sequence_at_every_step(
     task: list[int], pool: Pool, fraction: float, seed: int, steps: int
@@ -45,7 +45,7 @@ def test_fraction_is_held_within_half_a_sequence_at_every_step(
         assert abs(drawn[plan.offsets[step + 1]] - wanted) <= pool.num_scored.max() / 2
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(pools(), st.integers(0, 5))
 def test_no_domain_is_ahead_of_its_share_by_more_than_a_sequence(pool: Pool, seed: int) -> None:
     order = plan_mixture(seed, pool, num_steps=10, batch_size=8).ravel()
@@ -58,7 +58,7 @@ def test_no_domain_is_ahead_of_its_share_by_more_than_a_sequence(pool: Pool, see
             assert share * total - counts[name] <= len(counts) * (pool.num_scored.max() + 1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(COUNTS, pools(), FRACTIONS, st.integers(0, 5))
 def test_a_step_does_not_depend_on_how_many_follow(
     task: list[int], pool: Pool, fraction: float, seed: int
@@ -70,14 +70,14 @@ def test_a_step_does_not_depend_on_how_many_follow(
         assert short.anchor_at(step).tolist() == long.anchor_at(step).tolist()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(COUNTS, pools(), st.integers(0, 5))
 def test_every_arm_sees_the_same_task_batches(task: list[int], pool: Pool, seed: int) -> None:
     plans = [plan_run(seed, np.array(task), pool, f, 6, 2) for f in (0.0, 0.1, 0.5)]
     assert all((plan.task == plans[0].task).all() for plan in plans)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(pools(), st.integers(0, 5))
 def test_a_domain_is_exhausted_before_it_repeats(pool: Pool, seed: int) -> None:
     order = plan_mixture(seed, pool, num_steps=20, batch_size=4).ravel().tolist()

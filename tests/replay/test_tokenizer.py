@@ -25,7 +25,7 @@ def test_a_document_cannot_end_itself() -> None:
     assert encoded.tokens[-1] == ENCODER.end
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=60))
 def test_token_bytes_add_up_to_the_text(text: str) -> None:
     (encoded,) = ENCODER.encode_documents([as_document(text)])

@@ -15,7 +15,7 @@ from pipeline.sample.stage import Drawn, draw_sample
 from schemas.recipe import Sample
 from tests.sample.test_stage import as_table
 
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=150)
 bands = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 300)), min_size=1, max_size=6)
 Row = tuple[str, str, int, int]
 

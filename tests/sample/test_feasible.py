@@ -17,7 +17,7 @@ weights = st.dictionaries(
 supplies = st.dictionaries(st.sampled_from(SOME), st.integers(0, 1000))
 budgets = st.integers(1, 3000)
 modes = st.sampled_from(["redistribute", "shrink"])
-quick = settings(max_examples=150, deadline=None)
+quick = settings(max_examples=150)
 
 
 def supplied(target: dict[str, float], supply: dict[str, int]) -> list[str]:

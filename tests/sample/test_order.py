@@ -32,7 +32,7 @@ def slow_key(text: str, seed: int, purpose: str) -> int:
     return splitmix64(state ^ len(content))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.text(max_size=30)), st.integers(0, 2**40))
 def test_keys_equal_the_slow_reference(texts: list[str], seed: int) -> None:
     keys = draw_keys(pa.array(texts, pa.string()), seed, "sample")
@@ -62,7 +62,7 @@ def heldout_of(ids: list[str], num_wanted: int, seed: int) -> set[str]:
     return {ids[row] for row in choose_heldout(np.arange(len(ids)), keys, texts, num_wanted)}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.integers(0, 4), st.text(max_size=3)), max_size=30, unique=True), st.data()
 )
@@ -74,7 +74,7 @@ def test_the_order_is_by_key_and_id(documents: list[tuple[int, str]], data: st.D
     assert order.tolist() == sorted(rows, key=lambda row: documents[row])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 300), st.integers(0, 50), st.randoms(use_true_random=False))
 def test_heldout_documents_do_not_depend_on_their_rows(
     num_documents: int, wanted: int, random: Random

@@ -27,14 +27,14 @@ def slow_choose_once(num_tokens: list[int], quota: int) -> list[bool]:
     return chosen
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sizes, st.integers(0, 2500))
 def test_it_equals_the_slow_reference(num_tokens: list[int], quota: int) -> None:
     chosen = choose_once(np.array(num_tokens, np.int64), quota, max_tokens=10**9)
     assert chosen.tolist() == slow_choose_once(num_tokens, quota)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sizes, st.integers(0, 2500))
 def test_the_total_is_within_the_shortest_document_left(num_tokens: list[int], quota: int) -> None:
     tokens = np.array(num_tokens, np.int64)
@@ -48,7 +48,7 @@ def test_the_total_is_within_the_shortest_document_left(num_tokens: list[int], q
         assert 2 * (total - quota) < tokens[chosen].max()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(sizes, st.floats(1, 5), st.data())
 def test_repetition_is_even_and_bounded(
     num_tokens: list[int], max_epochs: float, data: st.DataObject

@@ -63,7 +63,7 @@ configs = st.builds(
 TARGET = {"web": 0.5, "books": 0.3, "papers": 0.1, "code": 0.1}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rows_strategy, configs, st.integers(0, 9), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(
     rows: list[Row], config: Sample, seed: int, random: Random
@@ -81,7 +81,7 @@ def test_the_order_of_the_rows_changes_nothing(
     assert again.domains == drawn.domains
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rows_strategy, configs, st.integers(0, 9))
 def test_decisions_and_counts_agree(rows: list[Row], config: Sample, seed: int) -> None:
     try:

@@ -31,7 +31,7 @@ def test_the_published_parameters_have_the_published_chances() -> None:
         assert found == pytest.approx(chances, abs=0.01)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.floats(0.3, 0.95), st.floats(0.001, 0.2), st.floats(0.05, 0.5))
 def test_both_rates_are_kept_by_the_fewest_permutations(
     threshold: float, miss: float, false: float

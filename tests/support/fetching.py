@@ -1,5 +1,6 @@
-"""A process that fetches one file: to be killed in the middle, or to meet another."""
+"""A file to fetch, and a process that fetches one: to be killed, or to meet another."""
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,13 @@ from pipeline.store import Store
 from tests.support.web import world_of
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTENT = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(4_000))  # 128,000 bytes
+DIGEST = hashlib.sha256(CONTENT).hexdigest()
+
+
+def parts(store: Store) -> list[str]:
+    """Return what kinds of unfinished files a store holds."""
+    return sorted(path.suffix for path in (store.root / ".downloads").glob("*"))
 
 
 def start_fetching(address: str, store: Path) -> subprocess.Popen[str]:

@@ -1,9 +1,12 @@
 """A hub of datasets on loopback, shaped like Hugging Face's: commits, branches, a CDN, tokens.
 
+Files are read, and written in commits of JSON lines, as huggingface_hub 2.4 sends them.
+
 What it answers was taken from huggingface_hub's and datasets' requests and from the hub's API
 (https://huggingface.co/docs/hub/api); faults are injected by path, as into any `Web`.
 """
 
+import base64
 import hashlib
 import json
 import re
@@ -18,7 +21,9 @@ LFS_SUFFIXES = (".parquet", ".zst", ".gz", ".bz2")
 PAGE = 1_000
 """Files on one page of a tree, as on the hub."""
 
-_API = re.compile(r"^/api/datasets/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+)(?:/(.+))?)?$")
+_API = re.compile(
+    r"^/api/datasets/([^/]+/[^/]+)(?:/(revision|tree|preupload|commit)/([^/]+)(?:/(.+))?)?$"
+)
 _RESOLVE = re.compile(r"^/datasets/([^/]+/[^/]+)/resolve/([^/]+)/(.+)$")
 
 UNKNOWN_TOKEN = Answer(
@@ -59,6 +64,11 @@ class Hub(Web):
         known.branches[branch] = commit
         return commit
 
+    def head_of(self, repository: str, branch: str = "main") -> dict[str, bytes]:
+        """Return the files of a branch; changing them changes what is read."""
+        known = self.repositories[repository]
+        return known.commits[known.branches[branch]]
+
     def file_path(self, repository: str, commit: str, name: str) -> str:
         return f"/datasets/{repository}/resolve/{commit}/{name}"
 
@@ -86,6 +96,8 @@ class Hub(Web):
         if found := _RESOLVE.match(parts.path):
             repository, revision, name = map(unquote, found.groups())
             return self._of_file(request, repository, revision, name)
+        if parts.path == "/api/validate-yaml":
+            return _as_json({"errors": [], "warnings": []})
         return Answer(404)
 
     def _of_api(self, request: Request, name: str, kind: str | None, revision: str) -> Answer:
@@ -97,8 +109,27 @@ class Hub(Web):
             return Answer(404, headers={"X-Error-Code": "RevisionNotFound"})
         if kind == "tree":
             return self._tree(request, name, commit)
-        about = {"id": name, "sha": commit, "siblings": []}
-        return Answer(200, json.dumps(about).encode(), {"Content-Type": "application/json"})
+        if kind in {"preupload", "commit"}:
+            return self._of_writing(request, name, revision)
+        return _as_json({"id": name, "sha": commit, "siblings": []})
+
+    def _of_writing(self, request: Request, name: str, branch: str) -> Answer:
+        """Return what is said to who wants to write: how to send files, or the commit made."""
+        if name not in self.tokens.get(_token_of(request) or "", ()):
+            return Answer(401, headers={"X-Error-Code": "RepoNotFound"})
+        if "/preupload/" in request.path:
+            names = [file["path"] for file in json.loads(request.body)["files"]]
+            modes = [{"path": n, "uploadMode": "regular", "shouldIgnore": False} for n in names]
+            return _as_json({"files": modes})
+        files = dict(self.head_of(name, branch))
+        for line in map(json.loads, request.body.splitlines()):
+            if line["key"] == "file":
+                files[line["value"]["path"]] = base64.b64decode(line["value"]["content"])
+            elif line["key"] == "deletedFile":
+                del files[line["value"]["path"]]
+        commit = self.publish(name, files, branch)
+        address = self.address(f"/datasets/{name}/commit/{commit}")
+        return _as_json({"success": True, "commitOid": commit, "commitUrl": address})
 
     def _tree(self, request: Request, name: str, commit: str) -> Answer:
         """Return one page of the files of a commit, and where the next one is."""
@@ -108,14 +139,16 @@ class Hub(Web):
         folder = unquote(parts.path.partition("/tree/")[2].partition("/")[2])
         within = f"{folder}/" if folder else ""
         entries = [entry_of(path, data) for path, data in files if path.startswith(within)]
+        if folder and not entries:
+            return Answer(404, headers={"X-Error-Code": "EntryNotFound"})
         if query.get("recursive", ["false"])[0].lower() != "true":
             entries = _level(entries, within)
         begin = int(query.get("cursor", ["0"])[0])
-        headers = {"Content-Type": "application/json"}
+        page = _as_json(entries[begin : begin + self.page])
         if begin + self.page < len(entries):
             rest = f"recursive={query['recursive'][0]}&cursor={begin + self.page}"
-            headers["Link"] = f'<{self.address(parts.path)}?{rest}>; rel="next"'
-        return Answer(200, json.dumps(entries[begin : begin + self.page]).encode(), headers)
+            page.headers["Link"] = f'<{self.address(parts.path)}?{rest}>; rel="next"'
+        return page
 
     def _of_file(self, request: Request, name: str, revision: str, path: str) -> Answer:
         token = _token_of(request)
@@ -159,6 +192,10 @@ class Hub(Web):
     def _requests_of(self, name: str) -> list[Request]:
         asked = [*self.asked("GET"), *self.cdn.asked("GET")]
         return [r for r in asked if r.path.partition("?")[0].endswith(f"/{name}")]
+
+
+def _as_json(value: object) -> Answer:
+    return Answer(200, json.dumps(value).encode(), {"Content-Type": "application/json"})
 
 
 def _token_of(request: Request) -> str | None:

@@ -51,6 +51,7 @@ class Request:
     path: str
     headers: dict[str, str]
     """By name in lower case."""
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -155,13 +156,13 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._answer()
 
-    def do_HEAD(self) -> None:
-        self._answer()
+    do_HEAD = do_POST = do_GET  # noqa: N815
 
     def _answer(self) -> None:
         path = self.path.partition("?")[0]
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, self.path, headers)
+        body = self.rfile.read(int(headers.get("content-length", 0)))
+        request = Request(self.command, self.path, headers, body)
         self.web.requests.append(request)
         fault = self.web.take_fault(path, self.command)
         answer = self.web.answer(request)

@@ -44,7 +44,7 @@ def cut(
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DOCUMENTS, st.integers(2, 4), st.sampled_from([10, 100]), st.data())
 def test_what_is_left_is_what_the_slow_obvious_way_leaves(
     documents: Documents, min_documents: int, within: int, data: st.DataObject

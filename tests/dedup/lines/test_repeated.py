@@ -31,7 +31,7 @@ def find(
 HASHES = lines_of(pa.array([text_of(list(range(6)))]), 10, line_multiplier(Dedup(), 0)).hashes
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(DOCUMENTS, st.integers(2, 4), st.data())
 def test_counts_and_holders_are_those_by_hand(
     documents: Documents, min_documents: int, data: st.DataObject

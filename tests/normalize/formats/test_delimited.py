@@ -81,7 +81,7 @@ def test_no_rows(read: Read, content: str) -> None:
     assert [r.reason for r in read("x.csv", content)] == ["empty_file"]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.text("ab,\"\n '", min_size=1).filter(str.strip), min_size=1, max_size=5))
 def test_what_the_csv_module_writes_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, texts: list[str]

@@ -142,7 +142,7 @@ def test_a_json_file_may_hold_lines_or_neither(read: Read) -> None:
     assert [r.reason for r in read("x.json", b'{\n  "text": "good"\n}\n')] == ["unknown_format"]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.one_of(st.integers(), st.text(), st.dictionaries(st.text(), st.integers()))),
     st.integers(1, 7),

@@ -68,7 +68,7 @@ def test_macros_cannot_make_a_text_explode() -> None:
     assert len(clean_tex(bomb + "\\j " * 1000 + "\\a " * 10_000)) < 200_000
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text("\\{}%$ab\n #", max_size=60))
 def test_any_text_is_read(text: str) -> None:
     clean_tex("\\begin{document}" + text)
