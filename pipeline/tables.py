@@ -21,6 +21,7 @@ from pipeline.output import (
     QUARANTINE_FOLDER,
     SHARDS_FOLDER,
 )
+from pipeline.sql import connect
 from schemas.decision import DECISION, QUARANTINE
 from schemas.document import ANCHOR
 from schemas.input import INPUT
@@ -61,18 +62,10 @@ def open_tables(directory: Path, manifest: Manifest) -> Iterator[duckdb.DuckDBPy
     """Yield a connection on which each of TABLES is a view of the build's files."""
     with (
         tempfile.TemporaryDirectory(prefix="anchor-") as spill,
-        contextlib.closing(duckdb.connect(":memory:", config=_settings(spill))) as connection,
+        contextlib.closing(connect(MEMORY_LIMIT, spill)) as connection,
     ):
         for table, schema in TABLES.items():
             paths = [str(path) for path in table_files(directory, manifest, table)]
             rows = ds.dataset(paths, schema=schema) if paths else schema.empty_table()
             connection.register(table, rows)
         yield connection
-
-
-def _settings(spill: str) -> dict[str, str | bool | int | float | list[str]]:
-    return {
-        "memory_limit": MEMORY_LIMIT,
-        "temp_directory": spill,
-        "preserve_insertion_order": False,
-    }

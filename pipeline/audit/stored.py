@@ -3,16 +3,18 @@
 Reads the store's normalised documents; writes nothing. What is shown of a text is masked.
 """
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-import duckdb
-
 from pipeline.pii.find import find_pii
 from pipeline.pii.masking import mask
 from pipeline.shard import stored_documents
+from pipeline.sql import connect
 from schemas.recipe import PiiKind
+
+MEMORY_LIMIT = "1GB"
 
 
 def find_texts(store: Path, ids: Sequence[str]) -> dict[str, str]:
@@ -20,8 +22,11 @@ def find_texts(store: Path, ids: Sequence[str]) -> dict[str, str]:
     files = [str(path) for path in stored_documents(store)]
     if not files:
         return {}
-    with duckdb.connect(":memory:") as connection:
+    with (
+        tempfile.TemporaryDirectory(prefix="anchor-") as spill,
+        connect(MEMORY_LIMIT, spill) as found,
+    ):
         query = "SELECT id, any_value(text) FROM read_parquet($files) WHERE id IN $ids GROUP BY id"
-        rows = connection.execute(query, {"files": files, "ids": list(ids)}).fetchall()
+        rows = found.execute(query, {"files": files, "ids": list(ids)}).fetchall()
     kinds = get_args(PiiKind)
     return {document_id: mask(text, find_pii(text, kinds)) for document_id, text in rows}

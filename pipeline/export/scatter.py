@@ -1,13 +1,13 @@
 """Scatter: one input shard → its chosen rows, as exported and grouped by where they will end up.
 
 Reads a shard's documents, its attributes `pii` and, where lines are cut, `cuts`, and what was
-decided of each document. Writes an Arrow file of one batch per group and row group of the input,
-and beside it the rows' shuffle keys and sizes. Groups are ranges of the shuffle key
-(`bucket-00003`) and held-out domains (`heldout-web`). Memory is bounded by one row group.
+decided of each document. Writes an Arrow file of one batch for each group, or several where there
+is much text, and beside it the rows' shuffle keys and sizes. Groups are ranges of the shuffle key
+(`bucket-00003`) and held-out domains (`heldout-web`). Memory is bounded by FLUSH_BYTES of text.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pipeline.census import check_rows
 from pipeline.cuts import exported
 from pipeline.export.order import bucket_of, shuffle_key
 from pipeline.fingerprint import canonical_json
+from pipeline.parquet import as_batch
 from pipeline.shard import Shard, read_shard
 from schemas.document import ANCHOR
 
@@ -40,6 +41,7 @@ CHOICE = pa.schema(
     ]
 )
 DOCUMENT_COLUMNS = ["text", "source", "url", "license", "metadata"]
+FLUSH_BYTES = 64 << 20
 KEY_AND_SIZE = np.dtype([("key", np.uint64), ("num_bytes", np.int64)])
 
 
@@ -73,15 +75,31 @@ def scatter(task: ScatterTask) -> Scattered:
         pa.OSFile(str(task.rows), "wb") as file,
         pa.ipc.new_file(file, PIECE, options=options) as out,
     ):
-        for rows, names in _chosen_batches(task):
+        for rows, names in _large_batches(_chosen_batches(task)):
             for name in sorted(set(names)):
-                member = rows.filter(pa.array([other == name for other in names]))
+                member = as_batch(rows.filter(pa.array([other == name for other in names])))
                 out.write_batch(member)
                 groups.append(name)
                 if name.startswith("bucket-"):
                     sizes.append(_keys_and_sizes(member))
     np.save(task.sizes, np.concatenate(sizes))
     return Scattered(task.rows, task.sizes, tuple(groups))
+
+
+def _large_batches(
+    batches: Iterable[tuple[pa.RecordBatch, list[str]]],
+) -> Iterator[tuple[pa.Table, list[str]]]:
+    """Yield rows and groups put together: thousands of batches of a few rows take long to read."""
+    rows: list[pa.RecordBatch] = []
+    names: list[str] = []
+    for batch, own in batches:
+        rows.append(batch)
+        names += own
+        if sum(batch.nbytes for batch in rows) > FLUSH_BYTES:
+            yield pa.Table.from_batches(rows), names
+            rows, names = [], []
+    if rows:
+        yield pa.Table.from_batches(rows), names
 
 
 def _chosen_batches(task: ScatterTask) -> Iterator[tuple[pa.RecordBatch, list[str]]]:

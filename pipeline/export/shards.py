@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.export.gather import GatherTask, gather
+from pipeline.export.gather import GatherTask, Group, gather
 from pipeline.export.order import bucket_of, cut, even_limit
 from pipeline.export.scatter import (
     CHOICE,
@@ -35,6 +35,7 @@ from schemas.manifest import FileEntry
 from schemas.recipe import Output
 
 MAX_BUCKETS = 256
+BUCKET_BYTES = 128 << 20  # of text: what one worker holds of a finished file
 
 Batches = dict[str, list[tuple[Path, tuple[int, ...]]]]  # by group: files, and batches of each
 
@@ -68,9 +69,9 @@ def export_shards(
 
 
 def count_buckets(shards: Sequence[Shard], max_shard_bytes: int) -> int:
-    """Return into how many key ranges to scatter: about one for each shard at most."""
+    """Return into how many key ranges to scatter, so that each is of a size to sort in memory."""
     num_bytes = sum(shard.num_text_bytes for shard in shards)
-    return min(MAX_BUCKETS, max(1, math.ceil(num_bytes / max_shard_bytes)))
+    return min(MAX_BUCKETS, max(1, math.ceil(num_bytes / min(max_shard_bytes, BUCKET_BYTES))))
 
 
 def _scatter_tasks(
@@ -122,7 +123,7 @@ def _heldout_tasks(batches: Batches, output: Output, directory: Path) -> list[Ga
         GatherTask(
             directory=directory,
             path=f"{HELDOUT_FOLDER}/{domain}.parquet",
-            batches=tuple(batches[heldout_group(domain)]),
+            groups=(tuple(batches[heldout_group(domain)]),),
             sort_by=("id",),
             compression=output.compression,
         )
@@ -146,7 +147,7 @@ def _shard_tasks(
         GatherTask(
             directory=directory,
             path=f"{SHARDS_FOLDER}/anchor-{index:05d}-of-{len(starts):05d}.parquet",
-            batches=_batches_between(batches, first, end, num_buckets),
+            groups=_groups_between(batches, first, end, num_buckets),
             sort_by=("key", "id", "copy"),
             compression=output.compression,
             min_key=first,
@@ -156,12 +157,11 @@ def _shard_tasks(
     ]
 
 
-def _batches_between(
+def _groups_between(
     batches: Batches, first: int, end: int | None, num_buckets: int
-) -> tuple[tuple[Path, tuple[int, ...]], ...]:
-    """Return the batches of the key ranges that overlap the keys from `first` to below `end`."""
+) -> tuple[Group, ...]:
+    """Return the key ranges that overlap the keys from `first` to below `end`, in their order."""
     last = 2**64 - 1 if end is None else max(first, end - 1)
     low, high = bucket_of(np.array([first, last], np.uint64), num_buckets).tolist()
-    return tuple(
-        found for bucket in range(low, high + 1) for found in batches.get(bucket_group(bucket), ())
-    )
+    names = [bucket_group(bucket) for bucket in range(low, high + 1)]
+    return tuple(tuple(batches[name]) for name in names if name in batches)

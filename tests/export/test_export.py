@@ -167,6 +167,29 @@ def _shuffled(plan: ExportPlan) -> ExportPlan:
     )
 
 
+@pytest.mark.parametrize(("bucket_bytes", "flush_bytes", "max_rows"), [(300, 0, 7), (10**9, 1, 7)])
+def test_rows_are_the_same_however_they_are_scattered(
+    plan: ExportPlan,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bucket_bytes: int,
+    flush_bytes: int,
+    max_rows: int,
+) -> None:
+    output = small_recipe(output={"max_shard_bytes": 20_000}).output
+    changed = dataclasses.replace(plan, recipe=small_recipe(output=output))
+    monkeypatch.setattr("pipeline.export.gather.MAX_ROWS", max_rows)
+    export_build(changed, tmp_path / "usual", serial_map, tmp_path / "scratch")
+    monkeypatch.setattr("pipeline.export.shards.BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr("pipeline.export.scatter.FLUSH_BYTES", flush_bytes)
+    export_build(changed, tmp_path / "out", serial_map, tmp_path / "scratch")
+    assert digests(tmp_path / "out") == digests(tmp_path / "usual")
+    shards = sorted((tmp_path / "out" / "shards").iterdir())
+    groups = [pq.ParquetFile(path).metadata.num_row_groups for path in shards]
+    rows = [pq.ParquetFile(path).metadata.num_rows for path in shards]
+    assert groups == [-(-count // max_rows) for count in rows]
+
+
 def test_another_seed_is_another_order_of_the_same_rows(build: Path, tmp_path: Path) -> None:
     other = make_build(tmp_path, recipe=small_recipe(seed=7))
     first, second = (table_of(path / "shards")["id"].to_pylist() for path in (build, other))

@@ -29,6 +29,7 @@ from pipeline.kernels.shingles import Hashes, Integers
 from pipeline.parquet import read_batches
 from pipeline.pii.masking import Span
 from pipeline.shard import Shard, take_attribute, texts_of
+from pipeline.sql import connect
 from pipeline.store import Entry, Store
 from schemas.recipe import Dedup
 
@@ -96,7 +97,7 @@ def find_repeated(
         ranks.tofile(folder / RANKS)
         with (
             tempfile.TemporaryDirectory(dir=folder) as scratch,
-            duckdb.connect(":memory:", config=_settings(config, scratch)) as connection,
+            connect(f"{in_bytes(config.memory_limit)}B", scratch) as connection,
         ):
             try:
                 _count(connection, shards, ranks, config.lines.min_documents)
@@ -121,14 +122,6 @@ def rank_of_rows(census: pa.Table, config: Dedup) -> Integers:
     ranks = np.full(census.num_rows, -1, np.int64)
     ranks[rows[survival_order(candidates, config)]] = np.arange(len(rows))
     return ranks
-
-
-def _settings(config: Dedup, scratch: str) -> dict[str, Any]:
-    return {
-        "memory_limit": f"{in_bytes(config.memory_limit)}B",
-        "temp_directory": scratch,
-        "preserve_insertion_order": False,
-    }
 
 
 def _count(
