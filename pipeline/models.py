@@ -4,18 +4,25 @@ Reads labelled shards or model files; writes trained models to the store. A mode
 measured on texts it was not trained on, and go to the manifest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline.annotate.axis import AxisAnnotator
 from pipeline.annotate.quality import QualityAnnotator
+from pipeline.classifier.examples import LabelledText
 from pipeline.classifier.fitting import TrainingSettings
 from pipeline.classifier.model import describe_model, load_model
 from pipeline.classifier.training import TrainedModel, evaluate_model, train_model
 from pipeline.errors import InputError
-from pipeline.examples import collect_axis_examples, collect_quality_examples
+from pipeline.examples import collect_axis_examples, collect_quality_examples, example_files
+from pipeline.fingerprint import file_sha256, fingerprint
 from pipeline.mapping import Mapper
+from pipeline.parquet import write_table
 from pipeline.runtime import Runtime
 from pipeline.shard import Shard
 from pipeline.store import Store
@@ -26,6 +33,11 @@ from schemas.taxonomy import AxisName
 
 Figures = dict[str, dict[str, Any]]
 MIN_CLASSES = 2
+EXAMPLES_VERSION = 1
+EXAMPLES_FILE = "examples.parquet"
+EXAMPLE = pa.schema(
+    [pa.field(field.name, pa.string(), nullable=False) for field in fields(LabelledText)]
+)
 
 
 def domain_annotator(
@@ -63,7 +75,10 @@ def _axis_annotator(
         return AxisAnnotator(axis, path, facts["sha256"]), {axis: facts}
 
     def train(store: Store) -> TrainedModel:
-        examples = collect_axis_examples(shards, axis, config.max_examples, seed)
+        asked = (axis, config.max_examples, seed)
+        examples = _stored_examples(
+            store, asked, shards, [], lambda: collect_axis_examples(shards, *asked)
+        )
         found = sorted({example.label for example in examples})
         if len(found) < MIN_CLASSES:
             raise InputError(
@@ -88,7 +103,7 @@ def quality_annotator(
         path = base / quality.model
         facts = describe_model(path)
         sha256 = facts["sha256"]
-        figures = facts | _tested(path, sha256, shards, recipe, base)
+        figures = facts | _tested(path, sha256, shards, recipe, base, runtime)
         annotator = QualityAnnotator(path, sha256, quality.label)
     else:
         model = runtime.run_once(
@@ -104,18 +119,61 @@ def quality_annotator(
 def _train_quality(
     store: Store, shards: Sequence[Shard], quality: Quality, seed: int, base: Path, mapper: Mapper
 ) -> TrainedModel:
-    examples = collect_quality_examples(shards, quality, seed, base)
+    examples = _quality_examples(store, shards, quality, seed, base)
     return train_model(store, "quality", examples, TrainingSettings(), seed, mapper)
 
 
+def _quality_examples(
+    store: Store, shards: Sequence[Shard], quality: Quality, seed: int, base: Path
+) -> list[LabelledText]:
+    sides = (quality.positives, quality.negatives)
+    asked = (quality.positive, *sides, quality.max_examples, seed)
+    return _stored_examples(
+        store,
+        asked,
+        shards,
+        example_files(sides, base),
+        lambda: collect_quality_examples(shards, quality, seed, base),
+    )
+
+
+def _stored_examples(
+    store: Store,
+    asked: Sequence[Any],
+    shards: Sequence[Shard],
+    files: Sequence[Path],
+    collect: Callable[[], list[LabelledText]],
+) -> list[LabelledText]:
+    """Return examples, drawn or found in the store: to draw them, all ids are read.
+
+    `asked` says which are wanted; they are drawn from the shards and the files.
+    """
+    known = [
+        (shard.unit.source, shard.fingerprint, shard.attribute_fingerprints.get("domain"))
+        for shard in shards
+    ]
+    digests = [(path.name, file_sha256(path)) for path in files]
+    identity = fingerprint("examples", EXAMPLES_VERSION, asked, known, digests)
+
+    def write(folder: Path) -> dict[str, Any]:
+        rows = [asdict(example) for example in collect()]
+        return {
+            "num_rows": write_table(folder / EXAMPLES_FILE, pa.Table.from_pylist(rows, EXAMPLE))
+        }
+
+    entry = store.obtain("examples", identity, write)
+    rows = pq.read_table(entry.file(EXAMPLES_FILE)).to_pylist()
+    return [LabelledText(**row) for row in rows]
+
+
 def _tested(
-    path: Path, sha256: str, shards: Sequence[Shard], recipe: Recipe, base: Path
+    path: Path, sha256: str, shards: Sequence[Shard], recipe: Recipe, base: Path, runtime: Runtime
 ) -> dict[str, Any]:
     """Return the figures of a model that the user gives, on the examples given beside it."""
     quality = recipe.quality
     if quality is None or quality.positives is None:
         return {}
-    examples = collect_quality_examples(shards, quality, recipe.seed, base)
+    examples = _quality_examples(runtime.store, shards, quality, recipe.seed, base)
     return evaluate_model(load_model(path, sha256), examples, quality.positive, recipe.seed)
 
 
