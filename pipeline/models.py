@@ -4,13 +4,9 @@ Reads labelled shards or model files; writes trained models to the store. A mode
 measured on texts it was not trained on, and go to the manifest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipeline.annotate.axis import AxisAnnotator
 from pipeline.annotate.quality import QualityAnnotator
@@ -19,10 +15,9 @@ from pipeline.classifier.fitting import TrainingSettings
 from pipeline.classifier.model import describe_model, load_model
 from pipeline.classifier.training import TrainedModel, evaluate_model, train_model
 from pipeline.errors import InputError
+from pipeline.example_store import stored_examples
 from pipeline.examples import collect_axis_examples, collect_quality_examples, example_files
-from pipeline.fingerprint import file_sha256, fingerprint
 from pipeline.mapping import Mapper
-from pipeline.parquet import write_table
 from pipeline.runtime import Runtime
 from pipeline.shard import Shard
 from pipeline.store import Store
@@ -33,11 +28,6 @@ from schemas.taxonomy import AxisName
 
 Figures = dict[str, dict[str, Any]]
 MIN_CLASSES = 2
-EXAMPLES_VERSION = 1
-EXAMPLES_FILE = "examples.parquet"
-EXAMPLE = pa.schema(
-    [pa.field(field.name, pa.string(), nullable=False) for field in fields(LabelledText)]
-)
 
 
 def domain_annotator(
@@ -76,7 +66,7 @@ def _axis_annotator(
 
     def train(store: Store) -> TrainedModel:
         asked = (axis, config.max_examples, seed)
-        examples = _stored_examples(
+        examples = stored_examples(
             store, asked, shards, [], lambda: collect_axis_examples(shards, *asked)
         )
         found = sorted({example.label for example in examples})
@@ -128,42 +118,13 @@ def _quality_examples(
 ) -> list[LabelledText]:
     sides = (quality.positives, quality.negatives)
     asked = (quality.positive, *sides, quality.max_examples, seed)
-    return _stored_examples(
+    return stored_examples(
         store,
         asked,
         shards,
         example_files(sides, base),
         lambda: collect_quality_examples(shards, quality, seed, base),
     )
-
-
-def _stored_examples(
-    store: Store,
-    asked: Sequence[Any],
-    shards: Sequence[Shard],
-    files: Sequence[Path],
-    collect: Callable[[], list[LabelledText]],
-) -> list[LabelledText]:
-    """Return examples, drawn or found in the store: to draw them, all ids are read.
-
-    `asked` says which are wanted; they are drawn from the shards and the files.
-    """
-    known = [
-        (shard.unit.source, shard.fingerprint, shard.attribute_fingerprints.get("domain"))
-        for shard in shards
-    ]
-    digests = [(path.name, file_sha256(path)) for path in files]
-    identity = fingerprint("examples", EXAMPLES_VERSION, asked, known, digests)
-
-    def write(folder: Path) -> dict[str, Any]:
-        rows = [asdict(example) for example in collect()]
-        return {
-            "num_rows": write_table(folder / EXAMPLES_FILE, pa.Table.from_pylist(rows, EXAMPLE))
-        }
-
-    entry = store.obtain("examples", identity, write)
-    rows = pq.read_table(entry.file(EXAMPLES_FILE)).to_pylist()
-    return [LabelledText(**row) for row in rows]
 
 
 def _tested(
