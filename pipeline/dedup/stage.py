@@ -25,13 +25,14 @@ from pipeline.dedup.duplicates import Duplicates, Ranked, find_duplicates
 from pipeline.dedup.index.earlier import Earlier, after_earlier
 from pipeline.dedup.shingle_files import TextShingles
 from pipeline.errors import IntegrityError
-from pipeline.fingerprint import fingerprint, table_sha256
+from pipeline.fingerprint import fingerprint
 from pipeline.kernels.shingles import Integers
 from pipeline.mapping import Mapper
 from pipeline.parquet import read_batches, write_table
 from pipeline.pii.masking import mask
 from pipeline.shard import Shard, take_attribute, texts_of
 from pipeline.store import Store
+from pipeline.table_digest import table_sha256
 from schemas.recipe import Dedup
 
 STAGE_VERSION = 7

@@ -23,7 +23,7 @@ from pipeline.dedup.buckets import in_bytes
 from pipeline.dedup.lines.annotator import line_multiplier, lines_of
 from pipeline.dedup.stage import RANKED, survival_order
 from pipeline.errors import ConfigError
-from pipeline.fingerprint import fingerprint, table_sha256
+from pipeline.fingerprint import fingerprint
 from pipeline.kernels.lines import LongLines
 from pipeline.kernels.shingles import Hashes, Integers
 from pipeline.parquet import read_batches
@@ -31,6 +31,7 @@ from pipeline.pii.masking import Span
 from pipeline.shard import Shard, take_attribute, texts_of
 from pipeline.sql import connect
 from pipeline.store import Entry, Store
+from pipeline.table_digest import table_sha256
 from schemas.recipe import Dedup
 
 STAGE_VERSION = 2
