@@ -16,6 +16,7 @@ DEFAULTS = {
     "PREFECT_CLIENT_MAX_RETRIES": "4",  # half a minute for a server that was lost to come back
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT": "false",  # asks one more service about each bucket
     "ARROW_DEFAULT_MEMORY_POOL": "system",  # gives back what is freed: a sixth less at the peak
 }
 

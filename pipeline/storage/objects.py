@@ -134,7 +134,10 @@ def _botocore_has_credentials() -> bool:
 def _gs_options(
     environment: Mapping[str, str], timeout: float, tries_again: bool
 ) -> dict[str, Any]:
+    emulator = environment.get("STORAGE_EMULATOR_HOST")
     return {
+        "token": "anon" if emulator else None,  # None: what Google's own tools would use
+        "endpoint_url": emulator,
         "requester_pays": environment.get("GS_USER_PROJECT") or False,
         "timeout": timeout,
         "use_listings_cache": False,

@@ -13,28 +13,12 @@ from pipeline.audit.verify import verify
 from pipeline.errors import FetchError, InputError, OutputError
 from pipeline.storage.publish import check_address, open_output, publish
 from tests.support.building import content, run, write_recipe
+from tests.support.outputs import write_output
 from tests.support.s3 import BUCKET, S3, demanding_credentials
 
 ADDRESS = f"s3://{BUCKET}/out"
 OLD = {"shards/a.parquet": b"old a", "shards/b.parquet": b"old b", "README.md": b"same"}
 NEW = {"shards/a.parquet": b"new a", "heldout/c.parquet": b"new c", "README.md": b"same"}
-
-
-def write_output(folder: Path, files: dict[str, bytes]) -> Path:
-    """Write what `publish` takes for a build."""
-    for name, body in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
-    entries = [
-        {"path": name, "num_bytes": len(body), "sha256": hashlib.sha256(body).hexdigest()}
-        for name, body in files.items()
-    ]
-    fingerprint = hashlib.sha256(repr(files).encode()).hexdigest()
-    manifest = json.dumps({"fingerprint": fingerprint, "files": entries})
-    (folder / "manifest.json").write_text(manifest)
-    (folder / "report.html").write_text(f"report of {len(files)}")
-    return folder
 
 
 def assert_whole_or_none(held: dict[str, bytes]) -> None:
