@@ -25,6 +25,7 @@ FILE_DOCUMENTS = 50_000
 VOCABULARY = 20_000
 
 JOB = """
+import flows  # sets what the command line sets
 import os, sys, time
 from pathlib import Path
 from pipeline.acquire.world import open_world
