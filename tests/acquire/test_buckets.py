@@ -164,13 +164,23 @@ def test_a_server_that_fails_for_now_is_asked_again(s3: S3, tree: Path, world: W
         ("hf://datasets/owner", "name a repository"),
         ("ftp://host/x", "ftp"),
         ("https://host/x", "kind: http"),
-        ("gs://corpora/x", r"pip install 'anchor-corpus\[gs\]'"),
     ],
 )
 def test_a_wrong_path_is_one_clear_error(tree: Path, world: World, path: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as error:
         list_files(source(path), tree, world)
     assert "source some: paths" in str(error.value)
+
+
+def test_a_library_that_is_not_there_is_named(
+    tree: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(scheme: str) -> None:
+        raise ImportError(scheme)
+
+    monkeypatch.setattr("fsspec.get_filesystem_class", fail)
+    with pytest.raises(InputError, match=r"pip install 'anchor-corpus\[gs\]'"):
+        list_files(source("gs://corpora/x"), tree, world)
 
 
 def test_only_schemes_that_the_recipe_allows_are_asked(s3: S3, tmp_path: Path) -> None:
