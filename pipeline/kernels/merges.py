@@ -21,7 +21,7 @@ MAX_SYMBOLS = 512  # of a word; what is longer is taken in pieces of so many
 
 
 @leaf
-def _slot_of(keys: Hashes, key: np.uint64) -> int:
+def slot_of(keys: Hashes, key: np.uint64) -> int:
     """Return the slot that holds `key`, or the empty one where it would go."""
     mask = np.int64(keys.size - 1)
     slot = np.int64(mix(key)) & mask
@@ -31,7 +31,8 @@ def _slot_of(keys: Hashes, key: np.uint64) -> int:
 
 
 @leaf
-def _pair(left: int, right: int) -> np.uint64:
+def pair_of(left: int, right: int) -> np.uint64:
+    """Return two symbols as one number, `left` above."""
     return np.uint64(left) << np.uint64(32) | np.uint64(right)
 
 
@@ -46,14 +47,14 @@ def merge_table(left: Symbols, right: Symbols) -> tuple[Hashes, Symbols]:
         size *= 2
     keys, ranks = np.full(size, NO_PAIR), np.full(size, NO_MERGE)
     for rank in range(left.size):
-        slot = _slot_of(keys, _pair(left[rank], right[rank]))
-        keys[slot], ranks[slot] = _pair(left[rank], right[rank]), rank
+        slot = slot_of(keys, pair_of(left[rank], right[rank]))
+        keys[slot], ranks[slot] = pair_of(left[rank], right[rank]), rank
     return keys, ranks
 
 
 @leaf
 def _rank_of(keys: Hashes, ranks: Symbols, left: int, right: int) -> int:
-    return ranks[_slot_of(keys, _pair(left, right))]
+    return ranks[slot_of(keys, pair_of(left, right))]
 
 
 @leaf
@@ -66,7 +67,7 @@ def _first_merge(keys: Hashes, ranks: Symbols, word: Symbols, size: int) -> int:
 
 
 @leaf
-def _merge(word: Symbols, size: int, left: int, right: int, made: int) -> int:
+def merge_pair(word: Symbols, size: int, left: int, right: int, made: int) -> int:
     """Put the symbol `made` for every pair, from the left; return the new size."""
     end = place = 0
     while place < size:
@@ -116,7 +117,7 @@ def count_merges(words: WordTable, merges: Merges, num_columns: int) -> Integers
             while rank != NO_MERGE:
                 before = size
                 made = merges.first_made + rank
-                size = _merge(word, size, merges.left[rank], merges.right[rank], made)
+                size = merge_pair(word, size, merges.left[rank], merges.right[rank], made)
                 for entry in range(words.firsts[number], words.firsts[number + 1]):
                     found[rank, words.columns[entry]] += (before - size) * words.counts[entry]
                 rank = _first_merge(keys, ranks, word, size)
@@ -149,7 +150,7 @@ def pair_counts(
                     break
                 since = max(since, until)
                 made = merges.first_made + rank
-                size = _merge(word, size, merges.left[rank], merges.right[rank], made)
+                size = merge_pair(word, size, merges.left[rank], merges.right[rank], made)
     for step in range(1, steps.size):
         found[step] += found[step - 1]
     return found[:-1]

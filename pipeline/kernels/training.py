@@ -1,19 +1,58 @@
-"""Kernel: a BPE trainer over weighted words: what merges would text of these words lead to?
+"""Kernel: a BPE trainer over weighted words: which merges text of these words leads to.
 
 Pairs are counted once; a merge then touches only the words that hold its pair. A heap gives the
-most frequent pair; its entries may be too high and are put right when they come up. Always true:
-each merge is of a most frequent pair at its time.
+most frequent pair; its entries may be too high, and are put right when they come up. Always true:
+each merge is of a pair that is most frequent at its time.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from numba import njit
 
 from pipeline.kernels import leaf
-from pipeline.kernels.merges import NO_PAIR, Symbols, _pair, _slot_of
-from pipeline.kernels.shingles import Integers
+from pipeline.kernels.merges import NO_PAIR, Symbols, merge_pair, pair_of, slot_of
+from pipeline.kernels.shingles import Hashes, Integers
 
 Floats = npt.NDArray[np.float64]
+HALF = np.uint64(32)
+LOW = np.uint64((1 << 32) - 1)
+RELATIVE_ERROR = 1e-9  # of counts, which are sums of weights added and taken away again
+
+
+class _Words(NamedTuple):
+    """The text as it is merged: word w is text[starts[w]:ends[w]]."""
+
+    text: Symbols
+    starts: Integers
+    ends: Integers
+    weights: Floats
+
+
+class _Pairs(NamedTuple):
+    """Pairs by number: their symbols, their counts, and a list of words that held each.
+
+    `keys`, `places`: a hash table of the numbers. `newest[p]` is a node: nodes have a word and the
+    node before. `sizes`: how many pairs there are, and how many nodes.
+    """
+
+    keys: Hashes
+    places: Integers
+    symbols: Hashes
+    counts: Floats
+    newest: Integers
+    words: Integers
+    before: Integers
+    sizes: Integers
+
+
+class _Heap(NamedTuple):
+    """Pairs with the counts they had when they were put in, the greatest first."""
+
+    counts: Floats
+    pairs: Integers
+    size: Integers
 
 
 @njit(cache=True, nogil=True)
@@ -22,140 +61,162 @@ def train_merges(
 ) -> tuple[Symbols, Symbols]:
     """Return the parts of up to `max_merges` merges: left and right, int32.
 
-    Word w is symbols[starts[w]:starts[w + 1]], of which 0 is never merged, and weighs weights[w];
-    words without weight are passed over. Merge r makes the symbol first_made + r.
+    Word w is symbols[starts[w]:starts[w + 1]], where 0 is never merged, and counts weights[w] times
+    (at least 0). Merge r makes the symbol first_made + r.
     """
-    text = symbols.copy()
-    ends = starts[1:].copy()
-    capacity = 4 * text.size + 16
-    keys = np.full(_power_of_two(2 * capacity), NO_PAIR)
-    places = np.zeros(keys.size, np.int64)  # of a pair, by slot
-    pairs = np.empty(capacity, np.uint64)
-    counts = np.zeros(capacity)
-    last = np.full(capacity, -1, np.int64)  # the newest node of a pair's list
-    words = np.empty(capacity, np.int64)  # of a node
-    before = np.empty(capacity, np.int64)
-    sizes = np.zeros(2, np.int64)  # pairs, nodes
+    words = _Words(symbols.copy(), starts, starts[1:].copy(), weights)
+    pairs = _no_pairs(4 * symbols.size + 16)
     for word in range(starts.size - 1):
         if weights[word] > 0:
-            for place in range(starts[word], ends[word] - 1):
-                if text[place] and text[place + 1]:
-                    key = _pair(text[place], text[place + 1])
-                    pair = _pair_of(keys, places, pairs, sizes, key)
-                    counts[pair] += weights[word]
-                    _note(words, before, last, sizes, pair, word)
-    heap_counts, heap_pairs = np.empty(2 * capacity), np.empty(2 * capacity, np.int64)
-    heap_size = 0
-    for pair in range(sizes[0]):
-        heap_size = _push(heap_counts, heap_pairs, heap_size, counts[pair], pair)
+            _add_word(pairs, words, word, 0)
+    heap = _no_heap(pairs.counts.size)
+    for pair in range(pairs.sizes[0]):
+        _push(heap, pairs.counts[pair], pair)
     left, right = np.empty(max_merges, np.int32), np.empty(max_merges, np.int32)
     num_merges = 0
-    while num_merges < max_merges and heap_size:
-        count, pair = heap_counts[0], heap_pairs[0]
-        heap_size = _pop(heap_counts, heap_pairs, heap_size)
-        if counts[pair] <= 0:
-            continue
-        if counts[pair] < count * (1 - 1e-12):
-            heap_size = _push(heap_counts, heap_pairs, heap_size, counts[pair], pair)
-            continue
-        a, b = np.int32(pairs[pair] >> np.uint64(32)), np.int32(pairs[pair] & np.uint64(0xFFFFFFFF))
-        left[num_merges], right[num_merges] = a, b
-        made = np.int32(first_made + num_merges)
+    while num_merges < max_merges:
+        pair = _most_frequent(heap, pairs.counts)
+        if pair < 0:
+            break
+        left[num_merges] = pairs.symbols[pair] >> HALF
+        right[num_merges] = pairs.symbols[pair] & LOW
+        first_new = pairs.sizes[0]
+        _merge_everywhere(words, pairs, pair, first_made + num_merges)
+        for new in range(first_new, pairs.sizes[0]):
+            _push(heap, pairs.counts[new], new)
         num_merges += 1
-        first_new = sizes[0]
-        node = last[pair]
-        while node >= 0:
-            word = words[node]
-            node = before[node]
-            begin, end = starts[word], ends[word]
-            place = begin
-            while place < end - 1 and not (text[place] == a and text[place + 1] == b):
-                place += 1
-            if place >= end - 1:
-                continue  # merged already
-            for old in range(begin, end - 1):
-                if text[old] and text[old + 1]:
-                    slot = _slot_of(keys, _pair(text[old], text[old + 1]))
-                    counts[places[slot]] -= weights[word]
-            write = read = begin
-            while read < end:
-                if read + 1 < end and text[read] == a and text[read + 1] == b:
-                    text[write] = made
-                    read += 2
-                else:
-                    text[write] = text[read]
-                    read += 1
-                write += 1
-            ends[word] = write
-            for new in range(begin, write - 1):
-                if text[new] and text[new + 1]:
-                    key = _pair(text[new], text[new + 1])
-                    other = _pair_of(keys, places, pairs, sizes, key)
-                    counts[other] += weights[word]
-                    if text[new] == made or text[new + 1] == made:
-                        _note(words, before, last, sizes, other, word)
-        counts[pair] = 0.0
-        for new in range(first_new, sizes[0]):
-            heap_size = _push(heap_counts, heap_pairs, heap_size, counts[new], new)
     return left[:num_merges], right[:num_merges]
 
 
-@leaf
-def _power_of_two(size: int) -> int:
-    power = 2
-    while power < size:
-        power *= 2
-    return power
+@njit(cache=True, nogil=True)
+def _no_pairs(capacity: int) -> _Pairs:
+    size = 2
+    while size < 2 * capacity:
+        size *= 2
+    return _Pairs(
+        np.full(size, NO_PAIR),
+        np.zeros(size, np.int64),
+        np.empty(capacity, np.uint64),
+        np.zeros(capacity),
+        np.full(capacity, -1, np.int64),
+        np.empty(capacity, np.int64),
+        np.empty(capacity, np.int64),
+        np.zeros(2, np.int64),
+    )
+
+
+@njit(cache=True, nogil=True)
+def _no_heap(capacity: int) -> _Heap:
+    return _Heap(np.empty(capacity), np.empty(capacity, np.int64), np.zeros(1, np.int64))
 
 
 @leaf
-def _pair_of(keys, places, pairs, sizes, key):  # type: ignore[no-untyped-def]
-    slot = _slot_of(keys, key)
-    if keys[slot] == NO_PAIR:
-        keys[slot] = key
-        places[slot] = sizes[0]
-        pairs[sizes[0]] = key
-        sizes[0] += 1
-    return places[slot]
+def _merge_everywhere(words: _Words, pairs: _Pairs, pair: int, made: int) -> None:
+    """Merge a pair in all words that hold it, and count their pairs anew."""
+    left = np.int64(pairs.symbols[pair] >> HALF)
+    right = np.int64(pairs.symbols[pair] & LOW)
+    node = pairs.newest[pair]
+    while node >= 0:
+        word = pairs.words[node]
+        node = pairs.before[node]
+        if _holds(words, word, left, right):
+            _take_word(pairs, words, word)
+            begin, end = words.starts[word], words.ends[word]
+            size = merge_pair(words.text[begin:end], end - begin, left, right, made)
+            words.ends[word] = begin + size
+            _add_word(pairs, words, word, made)
+    pairs.counts[pair] = 0.0
 
 
 @leaf
-def _note(words, before, last, sizes, pair, word):  # type: ignore[no-untyped-def]
-    """Add a word to a pair's list, but for one that was just added."""
-    if last[pair] >= 0 and words[last[pair]] == word:
-        return
-    words[sizes[1]] = word
-    before[sizes[1]] = last[pair]
-    last[pair] = sizes[1]
-    sizes[1] += 1
+def _holds(words: _Words, word: int, left: int, right: int) -> bool:
+    for place in range(words.starts[word], words.ends[word] - 1):
+        if words.text[place] == left and words.text[place + 1] == right:
+            return True
+    return False
 
 
 @leaf
-def _push(heap_counts, heap_pairs, size, count, pair):  # type: ignore[no-untyped-def]
-    place = size
-    while place > 0 and heap_counts[(place - 1) // 2] < count:
-        heap_counts[place] = heap_counts[(place - 1) // 2]
-        heap_pairs[place] = heap_pairs[(place - 1) // 2]
+def _take_word(pairs: _Pairs, words: _Words, word: int) -> None:
+    """Take the pairs of a word from the counts."""
+    for place in range(words.starts[word], words.ends[word] - 1):
+        left, right = words.text[place], words.text[place + 1]
+        if left and right:
+            pair = pairs.places[slot_of(pairs.keys, pair_of(left, right))]
+            pairs.counts[pair] -= words.weights[word]
+
+
+@leaf
+def _add_word(pairs: _Pairs, words: _Words, word: int, made: int) -> None:
+    """Count the pairs of a word; note it for those that hold the symbol `made`, or for all at 0."""
+    for place in range(words.starts[word], words.ends[word] - 1):
+        left, right = words.text[place], words.text[place + 1]
+        if left and right:
+            pair = _number_of(pairs, pair_of(left, right))
+            pairs.counts[pair] += words.weights[word]
+            if made == 0 or left == made or right == made:
+                _note(pairs, pair, word)
+
+
+@leaf
+def _number_of(pairs: _Pairs, key: np.uint64) -> int:
+    """Return the number of a pair, a new one where it has none."""
+    slot = slot_of(pairs.keys, key)
+    if pairs.keys[slot] == NO_PAIR:
+        pairs.keys[slot] = key
+        pairs.places[slot] = pairs.sizes[0]
+        pairs.symbols[pairs.sizes[0]] = key
+        pairs.sizes[0] += 1
+    return pairs.places[slot]
+
+
+@leaf
+def _note(pairs: _Pairs, pair: int, word: int) -> None:
+    """Add a word to a pair's list, unless it was the last to be added."""
+    newest = pairs.newest[pair]
+    if newest < 0 or pairs.words[newest] != word:
+        node = pairs.sizes[1]
+        pairs.words[node], pairs.before[node] = word, newest
+        pairs.newest[pair] = node
+        pairs.sizes[1] += 1
+
+
+@leaf
+def _most_frequent(heap: _Heap, counts: Floats) -> int:
+    """Take the most frequent pair from the heap and return it; -1 where none is left."""
+    while heap.size[0]:
+        count, pair = heap.counts[0], heap.pairs[0]
+        _pop(heap)
+        if counts[pair] >= count * (1 - RELATIVE_ERROR):
+            return pair
+        if counts[pair] > count * RELATIVE_ERROR:
+            _push(heap, counts[pair], pair)
+    return -1
+
+
+@leaf
+def _push(heap: _Heap, count: float, pair: int) -> None:
+    place = heap.size[0]
+    heap.size[0] += 1
+    while place > 0 and heap.counts[(place - 1) // 2] < count:
+        heap.counts[place] = heap.counts[(place - 1) // 2]
+        heap.pairs[place] = heap.pairs[(place - 1) // 2]
         place = (place - 1) // 2
-    heap_counts[place], heap_pairs[place] = count, pair
-    return size + 1
+    heap.counts[place], heap.pairs[place] = count, pair
 
 
 @leaf
-def _pop(heap_counts, heap_pairs, size):  # type: ignore[no-untyped-def]
-    """Take the greatest away; return the new size."""
-    size -= 1
-    count, pair = heap_counts[size], heap_pairs[size]
-    place = 0
-    while True:
-        child = 2 * place + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap_counts[child + 1] > heap_counts[child]:
+def _pop(heap: _Heap) -> None:
+    """Take the greatest away: the last goes down from its place."""
+    heap.size[0] -= 1
+    size = heap.size[0]
+    count, pair = heap.counts[size], heap.pairs[size]
+    place, child = 0, 1
+    while child < size:
+        if child + 1 < size and heap.counts[child + 1] > heap.counts[child]:
             child += 1
-        if heap_counts[child] <= count:
+        if heap.counts[child] <= count:
             break
-        heap_counts[place], heap_pairs[place] = heap_counts[child], heap_pairs[child]
-        place = child
-    heap_counts[place], heap_pairs[place] = count, pair
-    return size
+        heap.counts[place], heap.pairs[place] = heap.counts[child], heap.pairs[child]
+        place, child = child, 2 * child + 1
+    heap.counts[place], heap.pairs[place] = count, pair

@@ -5,10 +5,11 @@ is returned: applied to the characters of what it makes, the merges before a mer
 parts; what does not hold that (redundant, or added by hand) is left out and counted.
 """
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import BPE
@@ -73,8 +74,6 @@ def _from_json(path: Path) -> BpeTokenizer:
 
 
 def _merges_of(tokenizer: Tokenizer) -> list[Pair]:
-    import json
-
     stated = json.loads(tokenizer.to_str())["model"]["merges"]
     return [tuple(m.split(" ")) if isinstance(m, str) else (m[0], m[1]) for m in stated]
 
@@ -109,7 +108,9 @@ def _from_merges(path: Path) -> BpeTokenizer:
         raise InputError(f"{path}: {' '.join(wrong or [])!r} is not a merge of two; {HINT}")
     suffix = "</w>" if any(right.endswith("</w>") for _, right in rows) else ""
     cutter = (
-        pre_tokenizers.BertPreTokenizer() if suffix else pre_tokenizers.ByteLevel(add_prefix_space=False)
+        pre_tokenizers.BertPreTokenizer()
+        if suffix
+        else pre_tokenizers.ByteLevel(add_prefix_space=False)
     )
     return _tokenizer(
         path,
@@ -122,9 +123,7 @@ def _from_merges(path: Path) -> BpeTokenizer:
 def _from_sentencepiece(path: Path) -> BpeTokenizer:
     pieces = read_pieces(path)
     merges, num_left_out = _merges_of_pieces(pieces)
-    return BpeTokenizer(
-        path.name, tuple(merges), num_left_out, _cut_at_spaces, file_sha256(path)
-    )
+    return BpeTokenizer(path.name, tuple(merges), num_left_out, _cut_at_spaces, file_sha256(path))
 
 
 def _tokenizer(
@@ -170,7 +169,7 @@ def encode(word: str, ranks: dict[Pair, int], suffix: str = "") -> list[str]:
     """Return the symbols that merges make of a word, the earliest merge first."""
     symbols = alphabet(word, suffix)
     while len(symbols) > 1:
-        found = [(ranks.get(pair, len(ranks)), pair) for pair in zip(symbols, symbols[1:])]
+        found = [(ranks.get(pair, len(ranks)), pair) for pair in pairwise(symbols)]
         rank, pair = min(found)
         if rank == len(ranks):
             break

@@ -2,9 +2,9 @@
 
 When a trainer makes merge t, its pair is the most frequent of all, so in the trainer's own text the
 rate of the merged pair falls slowly with t. In a mixture with shares a, that rate is the sum of
-a_i x_ti. The shares are those for which its logarithm is nearest to a smooth curve in log t. How far
-a merge may lie from the curve is seen in the blocks of text: a word of few books varies more from
-block to block than one of all, and counts less. Ours; found by trial on real text.
+a_i x_ti. The shares are those for which its logarithm is nearest to a smooth curve in log t. How
+far a merge may lie from the curve is seen in the blocks of text: a word of few books varies more
+from block to block than one of all, and counts less. Ours; found by trial on real text.
 """
 
 from typing import NamedTuple

@@ -23,7 +23,14 @@ def read_pieces(path: Path) -> list[str]:
     """
     try:
         fields = list(_fields(path.read_bytes()))
-        kind = next((_number(dict(_fields(_bytes(v))).get(MODEL_TYPE, 1)) for n, v in fields if n == TRAINER), 1)
+        kind = next(
+            (
+                _number(dict(_fields(_bytes(v))).get(MODEL_TYPE, 1))
+                for n, v in fields
+                if n == TRAINER
+            ),
+            1,
+        )
         pieces = [_piece(_bytes(value)) for number, value in fields if number == PIECES]
     except (ValueError, IndexError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a SentencePiece model: {error}") from error

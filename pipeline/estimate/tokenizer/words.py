@@ -1,99 +1,170 @@
-"""Sample text, in categories and blocks → the words that a tokenizer cuts it into, counted.
+"""Sample text, by category → the words that a tokenizer cuts it into, counted in columns.
 
-Text is cut into pieces before single spaces, each kind of piece is cut into words once by the
-tokenizer's own pre-tokenizer, and words are turned to symbols. Every pre-tokenizer in use begins a
-word at such a place, so the words are those of the whole text.
+Text is cut into pieces before single spaces; each different piece is cut into words once, by the
+tokenizer's own pre-tokenizer. The pre-tokenizers in use begin a word at such a place, so the words
+are those of the whole text. Columns part the text in two ways: in stretches one after the other,
+which differ as sources differ, and dealt out in small portions, which differ by chance alone.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+from scipy.sparse import csr_matrix
 
-from pipeline.estimate.tokenizer.bpe import BpeTokenizer, alphabet
-from pipeline.kernels.merges import Merges, WordTable
+from pipeline.estimate.tokenizer.bpe import BpeTokenizer
+from pipeline.kernels.merges import Merges, WordTable, count_merges
+from pipeline.kernels.training import train_merges
 
-PIECE = re.compile(r" ?[^ ]+(?: +(?= ))?")
+NUM_STRETCHES = 8
+NUM_DEALS = 8
+PORTION_CHARACTERS = 16_000
 OTHER = 0  # the symbol of what no merge holds
+PIECE = re.compile(r" ?[^ ]+(?: +(?= ))?")
+Floats = npt.NDArray[np.float64]
 
 
-class Alphabet(NamedTuple):
-    """The merges as numbers, and the number of each symbol that words begin with."""
+class PieceCounts:
+    """Pieces of the text of one category, counted by stretch and deal.
+
+    `num_characters` says how much text is to come, so that stretches are of one size.
+    """
+
+    def __init__(self, num_characters: int) -> None:
+        self.counts = [[Counter[str]() for _ in range(NUM_DEALS)] for _ in range(NUM_STRETCHES)]
+        self.num_bytes = np.zeros((NUM_STRETCHES, NUM_DEALS))
+        self._expected = max(1, num_characters)
+        self._seen = self._num_portions = 0
+
+    def add(self, text: str) -> None:
+        """Count the pieces of a text."""
+        for portion in _portions(text):
+            stretch = min(NUM_STRETCHES - 1, self._seen * NUM_STRETCHES // self._expected)
+            deal = self._num_portions % NUM_DEALS
+            self.counts[stretch][deal].update(PIECE.findall(portion))
+            self.num_bytes[stretch, deal] += len(portion.encode())
+            self._seen += len(portion)
+            self._num_portions += 1
+
+
+def _portions(text: str) -> Iterator[str]:
+    start = 0
+    while len(text) - start > PORTION_CHARACTERS:
+        end = text.find(" ", start + PORTION_CHARACTERS)
+        if end < 0:
+            break
+        yield text[start:end]
+        start = end
+    yield text[start:]
+
+
+class Numbered(NamedTuple):
+    """Merges as numbers, and the number of each symbol that words begin with."""
 
     merges: Merges
     symbols: dict[str, int]
 
 
-def number_merges(tokenizer: BpeTokenizer, max_merges: int | None = None) -> Alphabet:
-    """Return the first merges with their symbols numbered from 1, those made last."""
+def number_merges(tokenizer: BpeTokenizer, max_merges: int | None = None) -> Numbered:
+    """Return the first merges, with symbols numbered from 1: those of words, then those made."""
     chosen = tokenizer.merges[:max_merges]
     made = {left + right for left, right in chosen}
     first = dict.fromkeys(part for pair in chosen for part in pair if part not in made)
     symbols = {symbol: number for number, symbol in enumerate(first, 1)}
-    numbers = dict(symbols)
-    for rank, (left, right) in enumerate(chosen):
-        numbers[left + right] = 1 + len(symbols) + rank
-    pairs = [[numbers[part] for part in pair] for pair in chosen]
-    left, right = np.array(pairs, np.int32).reshape(-1, 2).T.copy()
-    return Alphabet(Merges(left, right, 1 + len(symbols)), symbols)
+    numbers = symbols | {
+        left + right: 1 + len(symbols) + n for n, (left, right) in enumerate(chosen)
+    }
+    pairs = np.array([[numbers[part] for part in pair] for pair in chosen], np.int32).reshape(-1, 2)
+    return Numbered(Merges(pairs[:, 0].copy(), pairs[:, 1].copy(), 1 + len(symbols)), symbols)
 
 
-def count_pieces(texts: Iterable[str]) -> Counter[str]:
-    """Return how often each piece stands in texts."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(PIECE.findall(text))
-    return counts
+@dataclass(frozen=True)
+class SampleWords:
+    """The words of all categories, as symbols, and how often each stands in each column.
+
+    `counts`: (words, categories × stretches × deals); `num_bytes`: (categories, stretches, deals).
+    """
+
+    categories: tuple[str, ...]
+    table: WordTable
+    counts: csr_matrix
+    num_bytes: Floats
+    first_made: int
+
+    def count(self, merges: Merges) -> Floats:
+        """Return how often each merge is made: (merges, categories, stretches, deals)."""
+        found = count_merges(self.table, merges, self.num_bytes.size)
+        return found.reshape(-1, *self.num_bytes.shape).astype(np.float64)
+
+    def train(self, shares: Floats, is_used: npt.NDArray[np.bool_], num_merges: int) -> Merges:
+        """Return the merges of a tokenizer trained on a mixture of some of the text.
+
+        `shares` of bytes, by category; `is_used`: (stretches, deals).
+        """
+        used = np.where(is_used, self.num_bytes, 0.0)
+        per_byte = shares[:, None, None] * is_used / used.sum(axis=(1, 2), keepdims=True)
+        weights = np.asarray(self.counts @ per_byte.ravel())
+        left, right = train_merges(
+            self.table.symbols, self.table.starts, weights, self.first_made, num_merges
+        )
+        return Merges(left, right, self.first_made)
 
 
-def word_table(
-    columns: Sequence[Counter[str]], tokenizer: BpeTokenizer, symbols: dict[str, int]
-) -> WordTable:
-    """Return the words of the pieces counted in each column."""
+def sample_words(
+    pieces: Mapping[str, PieceCounts], tokenizer: BpeTokenizer, numbered: Numbered
+) -> SampleWords:
+    """Return the words of the pieces counted in each category."""
+    columns = [counts for each in pieces.values() for row in each.counts for counts in row]
     words: dict[str, int] = {}
     words_of: dict[str, list[int]] = {}
-    entries: list[np.ndarray] = []
-    for column, pieces in enumerate(columns):
-        owners, counts = [], []
-        for piece, count in pieces.items():
+    rows: list[int] = []
+    numbers: list[int] = []
+    amounts: list[int] = []
+    for column, counts in enumerate(columns):
+        for piece, count in counts.items():
             known = words_of.get(piece)
             if known is None:
                 cut = tokenizer.cut(piece)
                 known = words_of[piece] = [words.setdefault(word, len(words)) for word in cut]
-            owners += known
-            counts += [count] * len(known)
-        entries.append(_summed(np.array(owners, np.int64), np.array(counts, np.int64), column))
-    rows = np.concatenate([np.empty((0, 3), np.int64), *entries])
-    rows = rows[np.argsort(rows[:, 0], kind="stable")]
-    numbers, starts = _as_symbols(list(words), tokenizer.suffix, symbols)
-    firsts = np.searchsorted(rows[:, 0], np.arange(len(words) + 1))
-    return WordTable(numbers, starts, firsts, rows[:, 1].copy(), rows[:, 2].copy())
+            rows += known
+            numbers += [column] * len(known)
+            amounts += [count] * len(known)
+    shape = (len(words), len(columns))
+    matrix = csr_matrix((np.array(amounts, np.int64), (rows, numbers)), shape=shape)
+    matrix.sum_duplicates()
+    symbols, starts = as_symbols(list(words), tokenizer.suffix, numbered.symbols)
+    table = WordTable(
+        symbols,
+        starts,
+        matrix.indptr.astype(np.int64),
+        matrix.indices.astype(np.int64),
+        matrix.data,
+    )
+    num_bytes = np.stack([each.num_bytes for each in pieces.values()])
+    return SampleWords(tuple(pieces), table, matrix, num_bytes, numbered.merges.first_made)
 
 
-def _summed(words: np.ndarray, counts: np.ndarray, column: int) -> np.ndarray:
-    """Return word, column and count of each different word."""
-    found, places = np.unique(words, return_inverse=True)
-    sums = np.bincount(places, counts, len(found)).astype(np.int64)
-    return np.stack((found, np.full(len(found), column), sums), axis=1)
+def as_symbols(
+    words: Iterable[str], suffix: str, symbols: Mapping[str, int]
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
+    """Return the words' symbols one after the other, and where each word begins and the last ends.
 
-
-def _as_symbols(
-    words: Sequence[str], suffix: str, symbols: dict[str, int]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the words' symbols one after the other (int32), and where each begins (int64)."""
-    table = np.full(0x110000, OTHER, np.int32)
-    ends = np.full(0x110000, OTHER, np.int32)
+    A word's last character is the symbol with the tokenizer's `suffix`, where it has one.
+    """
+    inner, last = np.full((2, 0x110000), OTHER, np.int32)
     for symbol, number in symbols.items():
-        if suffix and symbol.endswith(suffix):
-            ends[ord(symbol.removesuffix(suffix))] = number
-        elif len(symbol) == 1:
-            table[ord(symbol)] = number
-    points = np.frombuffer("".join(words).encode("utf-32-le"), np.uint32)
-    starts = np.concatenate(([0], np.cumsum([len(word) for word in words], dtype=np.int64)))
-    numbers = table[points]
+        character = symbol.removesuffix(suffix) if suffix else symbol
+        if len(character) == 1:
+            (inner if character == symbol else last)[ord(character)] = number
+    given = list(words)
+    points = np.frombuffer("".join(given).encode("utf-32-le", "surrogatepass"), np.uint32)
+    starts = np.concatenate(([0], np.cumsum([len(word) for word in given], dtype=np.int64)))
+    numbers = inner[points]
     if suffix:
-        last = starts[1:][np.diff(starts) > 0] - 1
-        numbers[last] = ends[points[last]]
-    return numbers, starts
+        ends = starts[1:][np.diff(starts) > 0] - 1
+        numbers[ends] = last[points[ends]]
+    return numbers, starts.astype(np.int64)
