@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from flows import catalog_command, dedup_commands, terminal
+from flows import catalog_command, dedup_commands, estimate_commands, terminal
 from flows.terminal import say
 from pipeline.store import DEFAULT_STORE
 
@@ -118,28 +118,6 @@ def plan(
 
 
 @app.command()
-def estimate(
-    published: Annotated[
-        str, typer.Argument(metavar="NAME", help="A published mixture, as in data/mixtures.")
-    ],
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="FILE", help="Where to write it.")
-    ] = None,
-    debug: Debug = False,
-) -> None:
-    """Write a published mixture to a mixture file."""
-    from flows.summary import show_mixture
-    from pipeline.mixture.published import write_mixture
-    from pipeline.mixture.target import resolve_target
-
-    target = resolve_target(published, Path())
-    say(show_mixture(target))
-    if output is not None:
-        write_mixture(target.mixture, output)
-        say(f"\nWritten: {output}")
-
-
-@app.command()
 def finetune(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The fine-tune, a YAML file.")],
     output: Output = None,
@@ -238,6 +216,7 @@ def gc(
 app.command()(catalog_command.catalog)
 app.command()(dedup_commands.dedup)
 app.add_typer(dedup_commands.index_app, name="index")
+app.add_typer(estimate_commands.estimate_app, name="estimate")
 
 
 @app.command()

@@ -7,23 +7,49 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Frozen, Name
+from schemas.base import Fraction, Frozen, Name
 from schemas.domain import Domain
 
-Mark = Literal["primary", "secondary", "memory", "derived", "given"]
+Mark = Literal["primary", "secondary", "memory", "derived", "given", "estimated"]
+Unit = Literal["tokens", "bytes", "documents"]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Component(Frozen):
-    """One row of a published table."""
+    """One row of a published table, or one category of an estimate."""
 
     name: str
     """The publication's own word for it."""
-    proportion: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    proportion: Amount
     """Its share, in the file's scale: any positive scale, they are normalised."""
-    domain: Domain
-    """The domain of ours that it falls under."""
+    low: Amount | None = None
+    """Of an estimate: where its 90 % interval begins, in the file's scale."""
+    high: Amount | None = None
+    domain: Domain | None = None
+    """The domain of ours that it falls under; a build needs one of every component."""
     epochs: Annotated[float, Field(gt=0)] | None = None
     note: str = ""
+
+
+class EvidenceShare(Frozen):
+    """What one kind of evidence says of one domain: a share, with its 90 % interval if known."""
+
+    domain: Domain
+    proportion: Fraction
+    low: Fraction | None = None
+    high: Fraction | None = None
+
+
+class Evidence(Frozen):
+    """One of the mixtures that an estimate was combined from, by domain."""
+
+    name: Name
+    title: str
+    source: str
+    mark: Mark
+    unit: Unit
+    shares: tuple[EvidenceShare, ...]
+    """As that evidence has them: of its own unit, summing to 1."""
 
 
 class DomainShares(Frozen):
@@ -44,12 +70,17 @@ class Mixture(Frozen):
     """The publication: paper with table, repository with file, dataset card."""
     mark: Mark
     """How the figures reached us: read in the primary source, from secondary transcriptions that
-    agree, from memory, derived from other figures, or given by the user in a recipe."""
-    unit: Literal["tokens", "bytes", "documents"] = "tokens"
+    agree, from memory, derived from other figures, given by the user in a recipe, or estimated from
+    a model."""
+    unit: Unit = "tokens"
     components: Annotated[tuple[Component, ...], Field(min_length=1)]
     note: str = ""
     uncertainty: str = ""
     """How far the figures can be trusted, in words; empty: as far as `mark` says."""
+    warnings: tuple[str, ...] = ()
+    """Of an estimate: what its user must know before relying on it."""
+    evidence: tuple[Evidence, ...] = ()
+    """Of a combined estimate: what it was combined from."""
     built: tuple[DomainShares, ...] = ()
     """In a build's mixture.yaml: what came of it. Read back, it changes nothing."""
 
@@ -60,9 +91,14 @@ class Mixture(Frozen):
         return self
 
     def proportions(self) -> dict[str, float]:
-        """Return each domain's share; shares sum to 1, domains in order of first mention."""
+        """Return each domain's share; shares sum to 1, domains in order of first mention.
+
+        Raises ValueError where a component has no domain.
+        """
         total = sum(component.proportion for component in self.components)
         shares: dict[str, float] = {}
         for component in self.components:
+            if component.domain is None:
+                raise ValueError(f"component {component.name!r} has no domain; add `domain: …`")
             shares[component.domain] = shares.get(component.domain, 0.0) + component.proportion
         return {domain: share / total for domain, share in shares.items()}

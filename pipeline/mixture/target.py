@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import ConfigError
 from pipeline.mixture.published import load_mixture
 from schemas.domain import DOMAINS
 from schemas.manifest import DomainCounts
@@ -24,6 +25,8 @@ UNCERTAINTY: dict[Mark, str] = {
     "publication before relying on it.",
     "derived": "Computed from other published figures. It holds as far as their combination does; "
     "the note says how it was made.",
+    "estimated": "Estimated; the interval of a share covers nine of ten cases like those that the "
+    "method was tried on.",
     "given": "Stated in the recipe. Nothing is known of how near it is to any model's training "
     "data.",
 }
@@ -57,7 +60,10 @@ def resolve_target(mixture: str | Mapping[str, float], base: Path) -> Target:
     Raises ConfigError for an unknown name or a mixture file that is wrong.
     """
     known = load_mixture(mixture, base) if isinstance(mixture, str) else _as_given(mixture)
-    shares = known.proportions()
+    try:
+        shares = known.proportions()
+    except ValueError as error:
+        raise ConfigError(f"mixture {known.name}: {error}") from error
     ordered = {domain: shares[domain] for domain in DOMAINS if shares.get(domain, 0.0) > 0}
     return Target(ordered, known)
 

@@ -69,7 +69,7 @@ def test_help_loads_nothing_heavy() -> None:
         (["why", "out", "nonsense"], 2, "nonsense"),
         (["finetune", "recipe.yaml"], 2, "recipe.yaml"),
         (["report", "code"], 2, "manifest.json"),
-        (["estimate", "llama-9"], 2, "llama-1"),
+        (["estimate", "published", "llama-9"], 2, "llama-1"),
         (["dedup", "out/shards", "--column", "body", "--output", "new"], 2, "no column 'body'"),
         (["dedup", "out/shards", "--output", "code"], 2, "choose another output"),
         (["dedup", "out/shards", "--output", "new", "--set", "band=3"], 2, "did you mean 'bands'"),
@@ -122,7 +122,7 @@ def test_build_runs_ad_hoc_on_any_runner(made: Path, tmp_path: Path, runner: str
 
 
 def test_estimate_writes_a_mixture_that_a_recipe_can_name(made: Path, tmp_path: Path) -> None:
-    done = anchor("estimate", "pile", "--output", tmp_path / "mine.yaml")
+    done = anchor("estimate", "published", "pile", "--output", tmp_path / "mine.yaml")
     assert done.returncode == 0
     plan = anchor("plan", "recipe.yaml", "--set", f"mixture={tmp_path / 'mine.yaml'}", cwd=made)
     assert plan.returncode == 0
