@@ -5,6 +5,7 @@ output. Knows nothing of how units are mapped or who watches: that is in the `Ru
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,8 +18,8 @@ from pipeline.annotate.heuristics import HeuristicsAnnotator
 from pipeline.annotate.language import LanguageAnnotator
 from pipeline.annotate.pii import PiiAnnotator
 from pipeline.annotate.quality import QualityAnnotator
-from pipeline.annotate.tokens import make_tokens_annotator
-from pipeline.census import decide, decide_the_rest, refuse_nothing_left, take_census, undecided
+from pipeline.annotate.tokens import TokensAnnotator
+from pipeline.census import decide, decide_the_rest, refuse_nothing_left, take_census
 from pipeline.collect import in_use, note_use
 from pipeline.dedup.bands import hashing_of, make_bands_annotator
 from pipeline.dedup.index.earlier import Earlier, open_earlier
@@ -45,13 +46,14 @@ from pipeline.repeated_lines import cut_repeated_lines
 from pipeline.resample.towards import Wished, resolve_towards
 from pipeline.resampling import resampling_figures, weigh_candidates
 from pipeline.runtime import Runtime
-from pipeline.sample.stage import CANDIDATE, draw_sample
+from pipeline.sample.stage import Drawn, draw_sample
 from pipeline.shard import Shard, Unit
-from pipeline.tokens import locate_tokenizer
+from pipeline.token_counting import counting_figures, draw_counted, estimate_tokens
+from pipeline.tokens import NamedTokenizer, locate_tokenizer, resolve_tokenizer
 from schemas.manifest import Manifest
-from schemas.recipe import Recipe
+from schemas.recipe import Recipe, Sample
 
-BUILD_VERSION = 4  # raise it when the same stage results lead to other shards
+BUILD_VERSION = 5  # raise it when the same stage results lead to other shards
 
 
 def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifest:
@@ -62,32 +64,51 @@ def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifes
     SourceLossError where a source loses too much.
     """
     check_writable(output)
-    target = resolve_target(recipe.mixture, base)
-    wanted = resolve_wanted(recipe.quality, target.proportions, base)
-    wished = resolve_towards(recipe.sample.towards, target.proportions, base)
+    named = look_up(recipe, base)
     annotators = independent_annotators(recipe, base)
-    earlier = earlier_corpora(recipe, base)
     with (
         locked(lock_of(output), on_wait=lambda: runtime.on_begin("wait for another build", 1)),
         in_use(runtime.store.root) as started,
     ):
         remove_left_behind(output)
-        manifest = _build(
-            recipe, base, output, target, wanted, wished, annotators, earlier, runtime
-        )
+        manifest = _build(recipe, base, output, named, annotators, runtime)
         note_use(runtime.store.root, output, manifest.fingerprint, started)
         return manifest
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a recipe names beside its sources, looked up before anything is read."""
+
+    target: Target
+    wanted: Wanted
+    """Of quality bands."""
+    wished: Wished
+    """Of text to resample towards."""
+    tokenizer: NamedTokenizer | None
+    """None for the rule of thumb."""
+    earlier: Earlier
+    """The documents of the indexes to deduplicate against."""
+
+
+def look_up(recipe: Recipe, base: Path) -> Named:
+    """Return what a recipe names; raises ConfigError or InputError where it will not do."""
+    target = resolve_target(recipe.mixture, base)
+    return Named(
+        target=target,
+        wanted=resolve_wanted(recipe.quality, target.proportions, base),
+        wished=resolve_towards(recipe.sample.towards, target.proportions, base),
+        tokenizer=resolve_tokenizer(recipe.sample.tokenizer, base),
+        earlier=earlier_corpora(recipe, base),
+    )
 
 
 def _build(
     recipe: Recipe,
     base: Path,
     output: Path,
-    target: Target,
-    wanted: Wanted,
-    wished: Wished,
+    named: Named,
     annotators: Sequence[Annotator],
-    earlier: Earlier,
     runtime: Runtime,
 ) -> Manifest:
     shards = normalize(find_units(recipe, base, runtime), recipe, runtime)
@@ -99,13 +120,12 @@ def _build(
         lines = make_lines_annotator(recipe.dedup, recipe.seed)
         shards = annotate("lines", shards, [lines], runtime)
     shards = filter_documents(shards, recipe, runtime)
-    identity = build_fingerprint(shards, recipe, target, earlier, wanted, wished)
+    identity = build_fingerprint(shards, recipe, named)
     if finished := find_build(output, identity):
         return finished
-    wanted = score_sample(wanted, quality, recipe, base, runtime)
-    plan = decide_all(
-        shards, recipe, base, target, wanted, wished, figures, identity, earlier, runtime
-    )
+    wanted = score_sample(named.wanted, quality, recipe, base, runtime)
+    named = replace(named, wanted=wanted)
+    plan = decide_all(shards, recipe, base, named, figures, identity, runtime)
     return runtime.run_once(
         "export",
         lambda store: export_build(plan, output, runtime.mapper, store.root),
@@ -119,7 +139,7 @@ def independent_annotators(recipe: Recipe, base: Path) -> list[Annotator]:
         LanguageAnnotator(),
         HeuristicsAnnotator(),
         PiiAnnotator(recipe.cleaning.pii),
-        make_tokens_annotator(recipe.sample.tokenizer, base),
+        TokensAnnotator(),
         make_contamination_annotator(recipe.decontamination, base),
         *([make_bands_annotator(recipe.dedup, recipe.seed)] if recipe.dedup.enabled else []),
     ]
@@ -197,18 +217,11 @@ def score_sample(
     )
 
 
-def build_fingerprint(
-    shards: Sequence[Shard],
-    recipe: Recipe,
-    target: Target,
-    earlier: Earlier,
-    wanted: Wanted,
-    wished: Wished,
-) -> str:
+def build_fingerprint(shards: Sequence[Shard], recipe: Recipe, named: Named) -> str:
     """Return the identity of the build: recipe, target, and everything known of its documents.
 
     The recipe gives the name of a mixture, or its path; what is in it is the target's. So it is
-    with a published cut and with text to match or to resample towards.
+    with a published cut, a tokenizer, and text to match or to resample towards.
     """
     known = [(shard.fingerprint, shard.attribute_fingerprints) for shard in shards]
     fetched = sorted({(s.unit.source, s.unit.revision, s.unit.origin) for s in shards})
@@ -217,12 +230,13 @@ def build_fingerprint(
         "build",
         BUILD_VERSION,
         asked,
-        target.mixture,
+        named.target.mixture,
         known,
         fetched,
-        earlier.digests,
-        wanted.identity,
-        wished.identity,
+        named.earlier.digests,
+        named.wanted.identity,
+        named.wished.identity,
+        named.tokenizer.digest if named.tokenizer else None,
     )
 
 
@@ -230,44 +244,53 @@ def decide_all(
     shards: list[Shard],
     recipe: Recipe,
     base: Path,
-    target: Target,
-    wanted: Wanted,
-    wished: Wished,
+    named: Named,
     classifiers: Figures,
     identity: str,
-    earlier: Earlier,
     runtime: Runtime,
 ) -> ExportPlan:
     """Decide about every document that is left, and return what to export."""
     census = take_census(shards, recipe)
     refuse_nothing_left(census)
-    census, dedup = drop_duplicates(census, shards, recipe, earlier, runtime)
+    census, dedup = drop_duplicates(census, shards, recipe, named.earlier, runtime)
+    census, ratios = estimate_tokens(census, shards, recipe, named.tokenizer, runtime)
     if recipe.dedup.cuts_lines:
-        tokenizer = locate_tokenizer(recipe.sample.tokenizer, base)
-        census, shards, lines = cut_repeated_lines(census, shards, recipe, tokenizer, runtime)
+        census, shards, lines = cut_repeated_lines(census, shards, recipe, ratios, runtime)
         dedup = {**dedup, "lines": lines}
-    census, shares = apply_bands(census, wanted)
+    census, shares = apply_bands(census, named.wanted)
     refuse_nothing_left(census)
-    weighed = weigh_candidates(census, shards, wished, target.proportions, recipe, base, runtime)
-    candidates = undecided(census, CANDIDATE)
-    if weighed is not None:
-        candidates = candidates.append_column("log_weight", weighed.log_weights)
-    drawn = draw_sample(candidates, target.proportions, recipe.sample, recipe.seed, shares)
-    dispositions = decide_the_rest(census, drawn.selection, "sample")
+    wished, proportions = named.wished, named.target.proportions
+    weighed = weigh_candidates(census, shards, wished, proportions, recipe, base, runtime)
+
+    def draw(candidates: pa.Table, config: Sample) -> Drawn:
+        return draw_sample(candidates, proportions, config, recipe.seed, shares)
+
+    counted = draw_counted(
+        census,
+        weighed.log_weights if weighed else None,
+        shards,
+        named.tokenizer,
+        recipe.sample,
+        draw,
+        runtime,
+    )
+    drawn = counted.drawn
+    dispositions = decide_the_rest(counted.census, drawn.selection, "sample")
     return ExportPlan(
         recipe=recipe,
         fingerprint=identity,
         shards=tuple(shards),
         dispositions=dispositions,
-        mixture=mixture_document(target, drawn.domains),
+        mixture=mixture_document(named.target, drawn.domains),
         domains=drawn.domains,
         total_variation=drawn.total_variation,
         classifiers=classifiers,
-        quality=band_figures(dispositions, wanted, shares),
+        quality=band_figures(dispositions, named.wanted, shares),
         alarms=quality_alarms(classifiers, recipe.quality),
         evaluation=make_contamination_annotator(recipe.decontamination, base).figures(),
         dedup=dedup,
         resampling=resampling_figures(weighed, dispositions, shards, recipe, runtime),
+        counting=counting_figures(ratios, counted),
     )
 
 

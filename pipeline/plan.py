@@ -12,7 +12,6 @@ from pipeline.acquire.listing import list_now
 from pipeline.acquire.local import environment, files
 from pipeline.acquire.remote import Listing, World
 from pipeline.annotate.contamination import make_contamination_annotator
-from pipeline.annotate.tokens import make_tokens_annotator
 from pipeline.dedup.bands import hashing_of
 from pipeline.dedup.index.earlier import open_earlier
 from pipeline.distribution import DOMAINS as DOMAIN_OF_PART
@@ -22,6 +21,7 @@ from pipeline.mixture.target import Target, resolve_target
 from pipeline.quality.wanted import Wanted, resolve_wanted
 from pipeline.resample.towards import Wished, resolve_towards
 from pipeline.sample.bands import band_quotas
+from pipeline.tokens import resolve_tokenizer
 from schemas.manifest import EvaluationFile
 from schemas.recipe import Recipe
 from schemas.source import EnvironmentSource, PathsSource, Source, TextSource
@@ -81,7 +81,7 @@ def make_plan(recipe: Recipe, base: Path, world: World | None = None) -> Plan:
     target = resolve_target(recipe.mixture, base)
     wanted = resolve_wanted(recipe.quality, target.proportions, base)
     wished = resolve_towards(recipe.sample.towards, target.proportions, base)
-    make_tokens_annotator(recipe.sample.tokenizer, base)
+    resolve_tokenizer(recipe.sample.tokenizer, base)
     evaluation = make_contamination_annotator(recipe.decontamination, base).figures()
     open_earlier(
         [base / folder for folder in recipe.dedup.against], hashing_of(recipe.dedup, recipe.seed)

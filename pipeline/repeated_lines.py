@@ -10,7 +10,9 @@ from functools import partial
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from pipeline.count.ratios import Ratios, estimates_of
 from pipeline.dedup.lines.annotator import line_multiplier
 from pipeline.dedup.lines.cut import CutTask, Cutter, cut_shard
 from pipeline.dedup.lines.outcome import CutLines, apply_cuts, read_cuts
@@ -21,9 +23,9 @@ from schemas.recipe import Recipe
 
 
 def cut_repeated_lines(
-    census: pa.Table, shards: Sequence[Shard], recipe: Recipe, tokenizer: str, runtime: Runtime
+    census: pa.Table, shards: Sequence[Shard], recipe: Recipe, ratios: Ratios, runtime: Runtime
 ) -> CutLines:
-    """Return census and shards with repeated lines cut; `tokenizer` is where the recipe's lies."""
+    """Return census and shards with repeated lines cut; `ratios` give tokens for bytes."""
     config, num_bytes = recipe.dedup, sum(shard.num_text_bytes for shard in shards)
     repeated = runtime.run_once(
         "repeated lines",
@@ -35,7 +37,6 @@ def cut_repeated_lines(
         config.lines.min_words,
         config.lines.min_words_within,
         line_multiplier(config, recipe.seed),
-        tokenizer,
     )
     tasks = tasks_of(shards, repeated)
     cut = runtime.run_stage(
@@ -46,9 +47,21 @@ def cut_repeated_lines(
     )
     found = dict(zip(tasks, cut, strict=True))
     done = [found.get(place, shard) for place, shard in enumerate(shards)]
-    census, figures = apply_cuts(census, read_cuts(done), config, recipe.cleaning.min_characters)
+    cuts = _estimated(read_cuts(done), census, ratios)
+    census, figures = apply_cuts(census, cuts, config, recipe.cleaning.min_characters)
     parameters = config.lines.model_dump(mode="json", exclude={"enabled"})
     return CutLines(census, done, {"parameters": parameters, **repeated.figures, **figures})
+
+
+def _estimated(cuts: pa.Table, census: pa.Table, ratios: Ratios) -> pa.Table:
+    """Return cuts with estimates of the tokens that are left; null where nothing is cut."""
+    owners = census.select(["domain", "language"]).take(pc.index_in(cuts["id"], census["id"]))
+    by_rule = cuts["num_tokens"].fill_null(0).to_numpy()
+    found = pa.array(
+        estimates_of(owners, by_rule, ratios), mask=cuts["num_tokens"].is_null().to_numpy()
+    )
+    place = cuts.column_names.index("num_tokens")
+    return cuts.set_column(place, cuts.schema.field(place), found)
 
 
 def tasks_of(shards: Sequence[Shard], repeated: Repeated) -> dict[int, CutTask]:

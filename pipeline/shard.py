@@ -4,6 +4,8 @@ A unit is one input file or one distribution. A shard is a unit's documents (one
 the attribute files beside it: same row order, same row groups, same `id` column.
 """
 
+import contextlib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import IntegrityError
-from pipeline.parquet import read_batches
+from pipeline.parquet import as_batch, read_batches
 from pipeline.texts import TextFiles
 
 
@@ -69,14 +71,43 @@ def read_shard(
     readers = [read_batches(shard.attributes[name]) for name in attributes]
     for batch in read_batches(shard.documents, wanted):
         for name, reader in zip(attributes, readers, strict=True):
-            extra = next(reader, None)
-            if extra is None or not extra.column("id").equals(batch.column("id")):
-                raise IntegrityError(
-                    f"{shard.attributes[name]}: rows do not match {shard.documents}; "
-                    "delete the store entry and run again"
-                )
-            batch = with_columns(batch, extra)
+            batch = _beside(batch, next(reader, None), shard, name)
         yield batch
+
+
+def read_rows(
+    shard: Shard, columns: list[str], attributes: tuple[str, ...], rows: npt.NDArray[np.int64]
+) -> Iterator[pa.RecordBatch]:
+    """Yield the ascending `rows` of a shard, as `read_shard` does; read no other row group."""
+    names = list(dict.fromkeys(["id", *columns]))
+    with contextlib.ExitStack() as stack:
+        documents, *others = (
+            stack.enter_context(pq.ParquetFile(path, memory_map=False))
+            for path in (shard.documents, *(shard.attributes[name] for name in attributes))
+        )
+        sizes = [documents.metadata.row_group(g).num_rows for g in range(documents.num_row_groups)]
+        ends = np.cumsum([0, *sizes])
+        for group, (first, end) in enumerate(itertools.pairwise(ends.tolist())):
+            low, high = np.searchsorted(rows, (first, end))
+            if low == high:
+                continue
+            batch = as_batch(documents.read_row_group(group, columns=names, use_threads=False))
+            for name, other in zip(attributes, others, strict=True):
+                extra = as_batch(other.read_row_group(group, use_threads=False))
+                batch = _beside(batch, extra, shard, name)
+            yield batch.take(pa.array(rows[low:high] - first))
+
+
+def _beside(
+    batch: pa.RecordBatch, extra: pa.RecordBatch | None, shard: Shard, name: str
+) -> pa.RecordBatch:
+    """Return documents with the columns of one attribute, which must be of the same documents."""
+    if extra is None or not extra.column("id").equals(batch.column("id")):
+        raise IntegrityError(
+            f"{shard.attributes[name]}: rows do not match {shard.documents}; "
+            "delete the store entry and run again"
+        )
+    return with_columns(batch, extra)
 
 
 def with_columns(batch: pa.RecordBatch, extra: pa.RecordBatch) -> pa.RecordBatch:

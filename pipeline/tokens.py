@@ -5,15 +5,37 @@ tokenizer's own truncation and padding are switched off.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
 from pipeline.errors import ConfigError
+from pipeline.fingerprint import file_sha256
 
 BYTES_RULE = "bytes/4"
 BYTES_PER_TOKEN = 4
+
+
+@dataclass(frozen=True)
+class NamedTokenizer:
+    """A tokenizer.json: where it lies, and the digest that stands for it."""
+
+    path: str
+    digest: str
+
+
+def resolve_tokenizer(tokenizer: str, base: Path) -> NamedTokenizer | None:
+    """Return a recipe's `sample.tokenizer`, relative to `base`; None for the rule of thumb.
+
+    Raises ConfigError where the path leads to no tokenizer.
+    """
+    if tokenizer == BYTES_RULE:
+        return None
+    path = locate_tokenizer(tokenizer, base)
+    load_tokenizer(path)
+    return NamedTokenizer(path, file_sha256(Path(path)))
 
 
 def count_tokens(texts: Sequence[str], tokenizer: str) -> list[int]:

@@ -60,7 +60,8 @@ class DomainCounts(Frozen):
     achieved: float
     """The share in the shards."""
     num_available: int
-    """Tokens that survived every stage, held-out ones excluded, counted once."""
+    """Tokens that survived every stage, held-out ones excluded, counted once; in part an estimate
+    where a tokenizer is named (`counting`)."""
     num_tokens: int
     """Tokens in the shards, repetitions included."""
     num_documents: int
@@ -111,6 +112,11 @@ class Manifest(Frozen):
     resampling: dict[str, Any] = {}
     """What documents were resampled towards, and by domain how near (Kullback–Leibler divergence of
     the text's n-grams, in nats) the candidates, a plain draw of them and the sample are."""
+    counting: dict[str, Any] = {}
+    """Where a tokenizer is named: how many documents it counted, and the sampled ratios by which
+    the tokens of all others are estimated. Of what is in shards or held out, counts are exact;
+    `num_available`, the tokens that quality bands and cut lines held, and those of documents that
+    were not sampled hold estimates."""
     alarms: tuple[str, ...] = ()
     """Of the build as a whole; a source's stand with the source."""
     evaluation: tuple[EvaluationFile, ...] = ()

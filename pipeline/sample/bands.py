@@ -96,6 +96,8 @@ def choose_copies_by_band(pool: Pool, wanted: BandQuotas, max_tokens: int) -> Co
     left = max_tokens - sum(wanted.quotas)
     for band, quota in enumerate(wanted.quotas):
         rows = np.flatnonzero(pool.bands == band)
-        copies[rows] = choose_copies(pool.num_tokens[rows], quota, quota + left)
+        copies[rows] = choose_copies(
+            pool.num_tokens[rows], quota, quota + left, pool.is_counted[rows]
+        )
         left += quota - int(pool.num_tokens[rows] @ copies[rows])
     return copies

@@ -30,6 +30,8 @@ class Pool:
     num_tokens: Rows
     bands: npt.NDArray[np.int8]
     """Of quality; NO_BAND where a document is in none."""
+    is_counted: npt.NDArray[np.bool_]
+    """Whether `num_tokens` is exact; what is estimated is taken in its turn alone, not to fit."""
     heldout: Rows
     heldout_copies: Rows
     """Not held out, but of the same text as a document that is, in this domain or another."""
@@ -86,6 +88,7 @@ def make_pools(
     keys = {purpose: draw_keys(ids, seed, purpose) for purpose in ("heldout", "sample")}
     num_tokens = candidates.column("num_tokens").to_numpy()
     bands = candidates.column("quality_band").fill_null(NO_BAND).to_numpy()
+    is_counted = _is_counted(candidates)
     rows = _rows_by_domain(candidates, num_tokens, target)
     heldout = {
         domain: choose_heldout(members, keys["heldout"], ids, num_heldout)
@@ -101,9 +104,17 @@ def make_pools(
             set_aside,
             num_tokens,
             bands,
+            is_counted,
         )
         for domain, members in rows.items()
     }
+
+
+def _is_counted(candidates: pa.Table) -> npt.NDArray[np.bool_]:
+    """Say of each candidate whether its tokens are exact: all are, unless a column says so."""
+    if "is_counted" not in candidates.column_names:
+        return np.ones(len(candidates), np.bool_)
+    return np.asarray(candidates.column("is_counted").to_numpy(), np.bool_)
 
 
 def _rows_by_domain(
@@ -133,8 +144,16 @@ def _make_pool(
     set_aside: npt.NDArray[np.bool_],
     num_tokens: Rows,
     bands: npt.NDArray[np.int8],
+    is_counted: npt.NDArray[np.bool_],
 ) -> Pool:
     """Return the pool of one domain, of which `rows` are given in drawing order."""
     drawable = rows[~set_aside[rows]]
     copies = np.setdiff1d(rows[set_aside[rows]], heldout)
-    return Pool(drawable, num_tokens[drawable], bands[drawable], heldout, copies)
+    return Pool(
+        drawable,
+        num_tokens[drawable],
+        bands[drawable],
+        is_counted[drawable],
+        heldout,
+        copies,
+    )

@@ -82,7 +82,9 @@ def draw_sample(
     copies = {
         domain: choose_copies_by_band(pool, bands[domain], supply[domain])
         if domain in bands
-        else choose_copies(pool.num_tokens, feasible.quotas[domain], supply[domain])
+        else choose_copies(
+            pool.num_tokens, feasible.quotas[domain], supply[domain], pool.is_counted
+        )
         for domain, pool in pools.items()
     }
     num_taken = sum(pool.num_taken(copies[domain]) for domain, pool in pools.items())

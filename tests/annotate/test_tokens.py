@@ -1,4 +1,4 @@
-"""Token counts: of the masked text, by rule of thumb or by a tokenizer file."""
+"""Token counts: by rule of thumb of the masked text, or by a tokenizer file."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from pipeline.annotate.tokens import make_tokens_annotator
+from pipeline.annotate.tokens import TokensAnnotator
 from pipeline.errors import ConfigError
 from pipeline.pii.find import find_pii
-from pipeline.tokens import count_tokens
+from pipeline.tokens import count_tokens, resolve_tokenizer
 from schemas.attributes import PII, TOKENS
 
 
@@ -41,35 +41,34 @@ def test_bytes_rule_rounds_up(text: str) -> None:
     assert (count - 1) * 4 < len(text.encode()) <= count * 4
 
 
-def test_counts_the_masked_text(tmp_path: Path) -> None:
-    result = make_tokens_annotator("bytes/4", tmp_path).annotate(
-        batch_of("x" * 9, "jane@doe.net", "")
-    )
+def test_counts_the_masked_text() -> None:
+    result = TokensAnnotator().annotate(batch_of("x" * 9, "jane@doe.net", ""))
     assert result.schema == TOKENS
     assert result["num_tokens"].to_pylist() == [3, 2, 0]  # "<EMAIL>" has seven bytes
 
 
 def test_counts_with_a_tokenizer_uncut_and_unpadded(tokenizer_file: Path) -> None:
-    annotator = make_tokens_annotator("tokenizer.json", tokenizer_file.parent)
-    counts = annotator.annotate(batch_of("the cat sat on the mat", ""))["num_tokens"]
-    assert counts.to_pylist() == [6, 0]
+    assert count_tokens(["the cat sat on the mat", ""], str(tokenizer_file)) == [6, 0]
 
 
-def test_identity_is_the_content_of_the_file(tokenizer_file: Path) -> None:
+def test_a_tokenizer_is_its_content(tokenizer_file: Path) -> None:
     copy = tokenizer_file.with_name("copy.json")
     copy.write_bytes(tokenizer_file.read_bytes())
-    first = make_tokens_annotator("tokenizer.json", tokenizer_file.parent)
-    second = make_tokens_annotator("copy.json", tokenizer_file.parent)
-    assert first.identity == second.identity
-    assert first.identity != make_tokens_annotator("bytes/4", tokenizer_file.parent).identity
+    first, second = (
+        resolve_tokenizer(name, tokenizer_file.parent) for name in ("tokenizer.json", "copy.json")
+    )
+    assert first is not None
+    assert second is not None
+    assert first.digest == second.digest
+    assert resolve_tokenizer("bytes/4", tokenizer_file.parent) is None
 
 
 def test_refuses_a_missing_tokenizer(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.json: no such tokenizer"):
-        make_tokens_annotator("nowhere.json", tmp_path)
+        resolve_tokenizer("nowhere.json", tmp_path)
 
 
 def test_refuses_a_file_that_is_no_tokenizer(tmp_path: Path) -> None:
     (tmp_path / "other.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"other\.json: not a tokenizer\.json"):
-        make_tokens_annotator("other.json", tmp_path)
+        resolve_tokenizer("other.json", tmp_path)

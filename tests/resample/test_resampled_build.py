@@ -7,16 +7,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.audit.verify import verify
-from pipeline.build import build_fingerprint
+from pipeline.build import build_fingerprint, look_up
 from pipeline.config import load_config
-from pipeline.dedup.index.earlier import NOTHING_EARLIER
 from pipeline.errors import ConfigError, InputError
 from pipeline.mapping import thread_mapper
-from pipeline.mixture.target import resolve_target
 from pipeline.plan import make_plan
-from pipeline.quality.wanted import Wanted
 from pipeline.report.page import write_report
-from pipeline.resample.towards import resolve_towards
 from pipeline.resample.weights import BOUNDS
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe
@@ -91,11 +87,9 @@ def test_a_bound_may_be_given(made: Path, tmp_path: Path) -> None:
 
 def test_other_text_is_another_build(made: Path, tmp_path: Path) -> None:
     recipe = load_config(made / "recipe.yaml", Recipe, TOWARDS)
-    target = resolve_target(recipe.mixture, made)
 
     def identity(folder: Path) -> str:
-        wished = resolve_towards(recipe.sample.towards, target.proportions, folder)
-        return build_fingerprint([], recipe, target, NOTHING_EARLIER, Wanted(), wished)
+        return build_fingerprint([], recipe, look_up(recipe, folder))
 
     (tmp_path / "tests.jsonl").write_text((made / "tests.jsonl").read_text() + "\n")
     assert identity(tmp_path) != identity(made)

@@ -1,7 +1,8 @@
 """What is cut from each document: the lines that another keeps, and those it says twice.
 
 Reads a shard's texts, its attribute `pii`, and which lines recur; writes the attribute CUTS. Tokens
-are counted again on what is left, as it will be exported. Memory is bounded by one row group.
+are counted again, by rule of thumb, on what is left, as it will be exported. Memory is bounded by
+one row group.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from pipeline.kernels.shingles import Integers
 from pipeline.parquet import write_batches
 from pipeline.shard import Shard, read_shard
 from pipeline.store import Store
-from pipeline.tokens import count_tokens
+from pipeline.tokens import BYTES_RULE, count_tokens
 from schemas.attributes import CUTS
 from schemas.document import CONTENT_DIGITS
 
@@ -32,7 +33,7 @@ Flags = npt.NDArray[np.bool_]
 
 VERSION = 1
 CUTS_FILE = "cuts.parquet"
-REQUIRED = ("pii", "tokens")  # the fingerprint of `tokens` stands for the tokenizer
+REQUIRED = ("pii", "tokens")
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,12 @@ class CutTask:
 
 @dataclass(frozen=True)
 class Cutter:
-    """What decides which lines go, and how what is left is counted."""
+    """What decides which lines go."""
 
     repeated: Repeated
     min_words: int
     min_words_within: int
     multiplier: int
-    tokenizer: str
 
 
 def cut_shard(task: CutTask, store: Store, cutter: Cutter) -> Shard:
@@ -101,7 +101,7 @@ def cut_batch(batch: pa.RecordBatch, ranks: Integers, cutter: Cutter) -> pa.Reco
         cuts = _cuts_of(text, own)
         rows[row] |= _describe(text, cuts, num_lines=len(own))
         left.append(exported(text, pii, cuts))
-    for row, num_tokens in zip(touched, count_tokens(left, cutter.tokenizer), strict=True):
+    for row, num_tokens in zip(touched, count_tokens(left, BYTES_RULE), strict=True):
         rows[row]["num_tokens"] = num_tokens
     return pa.RecordBatch.from_pylist(rows, schema=CUTS)
 

@@ -26,7 +26,7 @@ from pipeline.annotate.heuristics import HeuristicsAnnotator
 from pipeline.annotate.language import LanguageAnnotator
 from pipeline.annotate.pii import PiiAnnotator
 from pipeline.annotate.quality import QualityAnnotator
-from pipeline.annotate.tokens import make_tokens_annotator
+from pipeline.annotate.tokens import TokensAnnotator
 from pipeline.classifier.model import check_model
 from pipeline.dedup.bands import make_bands_annotator
 from pipeline.shard import Shard, Unit
@@ -51,7 +51,7 @@ def main(documents: Path, model: Path, items: Path, with_pii: bool) -> None:
 
 def annotators(model: Path, items: Path, with_pii: bool) -> list[Annotator]:
     """Return what scores a document; personal data first, since tokens are counted without it."""
-    pii = [PiiAnnotator(Cleaning().pii), make_tokens_annotator("bytes/4", Path())]
+    pii = [PiiAnnotator(Cleaning().pii), TokensAnnotator()]
     return [
         *(pii if with_pii else []),
         LanguageAnnotator(),

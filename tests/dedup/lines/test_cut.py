@@ -36,7 +36,7 @@ def cut(
     store = Store(folder / "store")
     repeated = find_repeated(census, shards, config, 0, store)
     lines, multiplier = config.lines, line_multiplier(config, 0)
-    cutter = Cutter(repeated, lines.min_words, lines.min_words_within, multiplier, "bytes/4")
+    cutter = Cutter(repeated, lines.min_words, lines.min_words_within, multiplier)
     firsts = (0, shards[0].num_documents)
     return census, [
         cut_shard(CutTask(shard, first), store, cutter)
@@ -80,10 +80,10 @@ def test_the_attribute_is_found_again_and_depends_on_what_recurs(tmp_path: Path)
     assert pq.read_schema(shards[0].attributes["cuts"]).equals(CUTS)
     store = Store(tmp_path / "a" / "store").lookup()
     repeated = find_repeated(census, shards, config, 0, store)
-    cutter = Cutter(repeated, 10, 10, line_multiplier(config, 0), "bytes/4")
+    cutter = Cutter(repeated, 10, 10, line_multiplier(config, 0))
     again = cut_shard(CutTask(shards[0], 0), store, cutter)
     assert again.attributes["cuts"] == shards[0].attributes["cuts"]
-    other = Cutter(repeated, 10, 11, line_multiplier(config, 0), "bytes/4")
+    other = Cutter(repeated, 10, 11, line_multiplier(config, 0))
     with pytest.raises(NotStoredError):
         cut_shard(CutTask(shards[0], 0), store, other)
 
