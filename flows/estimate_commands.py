@@ -34,13 +34,18 @@ def published(
     output: Output = None,
     debug: Debug = False,
 ) -> None:
-    """Write a published mixture to a mixture file."""
-    from flows.summary import show_mixture
-    from pipeline.mixture.published import write_mixture
+    """Show how a published mixture maps to domains, and write it to a mixture file."""
+    from flows.mapping_view import show_mapping
+    from flows.summary import show_mixture, wrap
+    from pipeline.mixture.published import load_mixture, write_mixture
     from pipeline.mixture.target import resolve_target
 
-    target = resolve_target(name, Path())
-    say(show_mixture(target))
+    mixture = load_mixture(name, Path())
+    say(show_mapping(mixture) + "\n")
+    if mixture.is_of_topics:
+        say(wrap(f"{mixture.title}. {mixture.source}. {mixture.note}"))
+    else:
+        say(show_mixture(resolve_target(name, Path())))
     if output is not None:
-        write_mixture(target.mixture, output)
+        write_mixture(mixture, output)
         say(f"\nWritten: {output}")

@@ -3,15 +3,18 @@
 Read from data/mixtures/*.yaml (published tables) and written as a build's mixture.yaml.
 """
 
+import math
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from schemas.base import Fraction, Frozen, Name
 from schemas.domain import Domain
+from schemas.topic import Topic
 
 Mark = Literal["primary", "secondary", "memory", "derived", "given", "estimated"]
 Unit = Literal["tokens", "bytes", "documents"]
+DIGITS = 9  # of a sum of published figures
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -28,7 +31,16 @@ class Component(Frozen):
     domain: Domain | None = None
     """The domain of ours that it falls under; a build needs one of every component."""
     epochs: Annotated[float, Field(gt=0)] | None = None
+    topic: Topic | None = None
+    """Of a table of topics: the topic of ours that it is."""
+    language: Annotated[str, Field(pattern=r"^([a-z]{2}|mul)$")] | None = None
+    """ISO 639 code, where the publication states it; `mul` for several."""
+    published: Amount | None = None
+    """The publication's own figure, where `proportion` is another: what follows from it."""
+    part_of: str = ""
+    """The publication's row, where the mapping divides one; its parts sum to what it has."""
     note: str = ""
+    """Why it falls under its domain, where that is a judgement; what else is to be known."""
 
 
 class EvidenceShare(Frozen):
@@ -89,6 +101,19 @@ class Mixture(Frozen):
         if sum(component.proportion for component in self.components) <= 0:
             raise ValueError("at least one proportion must be above zero")
         return self
+
+    def published_table(self) -> dict[str, float]:
+        """Return the figures as published, by the publication's own names: the mapping undone."""
+        parts: dict[str, list[float]] = {}
+        for each in self.components:
+            figure = each.proportion if each.published is None else each.published
+            parts.setdefault(each.part_of or each.name, []).append(figure)
+        return {row: round(math.fsum(found), DIGITS) for row, found in parts.items()}
+
+    @property
+    def is_of_topics(self) -> bool:
+        """Whether this is a table of topics, which is no target of a recipe."""
+        return all(each.topic is not None and each.domain is None for each in self.components)
 
     def proportions(self) -> dict[str, float]:
         """Return each domain's share; shares sum to 1, domains in order of first mention.

@@ -17,9 +17,9 @@ import pyarrow as pa
 from pipeline.census import CENSUS
 
 Integers = npt.NDArray[np.int64]
-MAX_DOCUMENTS = 200  # sampled of a domain and language
+MAX_DOCUMENTS = 100  # sampled of a domain and language
 MIN_DOCUMENTS = 5
-MAX_TOKENS = 500_000  # by the rule: 2 MB; no document is begun beyond, but for MIN_DOCUMENTS
+MAX_TOKENS = 250_000  # by the rule: 1 MB; no document is begun beyond, but for MIN_DOCUMENTS
 EVERYWHERE = (None, None)
 Cell = tuple[str | None, str | None]
 

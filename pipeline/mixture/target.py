@@ -60,6 +60,11 @@ def resolve_target(mixture: str | Mapping[str, float], base: Path) -> Target:
     Raises ConfigError for an unknown name or a mixture file that is wrong.
     """
     known = load_mixture(mixture, base) if isinstance(mixture, str) else _as_given(mixture)
+    if known.is_of_topics:
+        raise ConfigError(
+            f"mixture {known.name}: is of topics; a target is of domains, as those of "
+            "`anchor estimate published llama-1`"
+        )
     try:
         shares = known.proportions()
     except ValueError as error:

@@ -130,6 +130,23 @@ def test_estimate_writes_a_mixture_that_a_recipe_can_name(made: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("name", "row"),
+    [
+        ("olmo-0424", "Wikipedia 3.69 0.41% encyclopedic"),
+        ("nemotron-4", "English 70 70.00% web en"),
+        ("tinyllama", "SlimPajama: published as one row, 69.36."),
+        ("pile", "Enron: A judgement: e-mail between the people of a company."),
+        ("topics-dolma-3", "Home 0.92 0.92% home"),
+    ],
+)
+def test_a_published_mixture_shows_how_its_rows_map(name: str, row: str) -> None:
+    done = anchor("estimate", "published", name)
+    assert done.returncode == 0
+    assert row in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
     ("settings", "said"),
     [
         (["cut=gpt3"], "did you mean 'gpt-3'?"),

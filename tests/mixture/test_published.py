@@ -6,6 +6,10 @@ import pytest
 
 from pipeline.errors import ConfigError, OutputError
 from pipeline.mixture.published import available, load_mixture, write_mixture
+from pipeline.mixture.target import resolve_target
+from schemas.taxonomy import folded, taxonomy
+from schemas.topic import TOPICS
+from tests.mixture.published_tables import TABLES
 
 # What each table sums to as published: per cents with their rounding, or billions of tokens.
 SUMS = {
@@ -30,7 +34,67 @@ SUMS = {
     "llama-3": 100.0,
     "codellama": 100.0,
     "tinyllama": 100.0,
+    "topics-common-crawl": 100.02,
+    "topics-dolma-3": 99.99,
 }
+
+
+LANGUAGES = {"English": "en", "Wikipedia (en)": "en", "multilingual": "mul", "EuroParl": "mul"}
+
+# The rows whose domain does not follow from what they are.
+JUDGED = {
+    "gpt-3": {"WebText2", "Books1", "Books2"},
+    "pile": {"OpenWebText2", "USPTO", "EuroParl", "YouTubeSubtitles", "NIH ExPorter", "Enron"},
+    "olmo-0424": {"Reddit", "OpenWebMath", "AlgebraicStack", "MegaWika"},
+    "olmo-2": {"OpenWebMath", "AlgebraicStack"},
+    "olmo-3": {"olmOCR PDFs", "FineMath"},
+    "olmo-3-paper": {"olmOCR PDFs", "FineMath"},
+    "smollm-135m": {"OpenWebMath"},
+    "smollm3-stage1": {"other"},
+    "smollm3-stage2": {"other"},
+    "smollm3-stage3": {"other"},
+    "llama-3": {"general knowledge", "maths and reasoning"},
+    "codellama": {"natural language about code", "natural language"},
+}
+
+
+@pytest.mark.parametrize("name", sorted(SUMS))
+def test_the_published_table_can_be_restored(name: str) -> None:
+    assert load_mixture(name, Path()).published_table() == TABLES[name]
+
+
+@pytest.mark.parametrize("name", sorted(SUMS))
+def test_every_row_is_mapped_and_judgements_say_why(name: str) -> None:
+    mixture = load_mixture(name, Path())
+    for row in mixture.components:
+        assert (row.domain is None) == mixture.is_of_topics
+        assert (row.topic is None) != mixture.is_of_topics
+    judged = {row.name for row in mixture.components if row.note.startswith("A judgement")}
+    assert judged == JUDGED.get(name, set())
+
+
+@pytest.mark.parametrize("name", sorted(SUMS))
+def test_rows_that_are_languages_say_which(name: str) -> None:
+    for row in load_mixture(name, Path()).components:
+        if row.name in LANGUAGES:
+            assert row.language == LANGUAGES[row.name]
+        assert row.note.startswith("A language") == (row.name in ("English", "multilingual"))
+
+
+@pytest.mark.parametrize("name", ["topics-common-crawl", "topics-dolma-3"])
+def test_a_table_of_topics_has_each_and_is_no_target(name: str) -> None:
+    rows = load_mixture(name, Path()).components
+    assert sorted(row.topic or "" for row in rows) == sorted(TOPICS)
+    with pytest.raises(ConfigError, match=f"{name}: is of topics; a target is of domains"):
+        resolve_target(name, Path())
+
+
+def test_topics_bear_the_names_that_weborganizer_has_for_them() -> None:
+    for row in load_mixture("topics-dolma-3", Path()).components:
+        words = {word[:5] for word in folded(row.name).split()}
+        known = taxonomy("topic").classes
+        labels = next(each for each in known if each.name == row.topic).weborganizer
+        assert words & {word[:5] for label in labels for word in folded(label).split()}
 
 
 def test_there_is_one_file_for_each_published_table() -> None:
@@ -42,7 +106,6 @@ def test_each_file_is_named_after_its_mixture_and_adds_up(name: str) -> None:
     mixture = load_mixture(name, Path())
     assert mixture.name == name
     assert sum(c.proportion for c in mixture.components) == pytest.approx(SUMS[name], abs=1e-6)
-    assert sum(mixture.proportions().values()) == pytest.approx(1)
     names = [component.name for component in mixture.components]
     assert len(set(names)) == len(names)
     assert mixture.uncertainty == ""
