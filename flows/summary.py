@@ -14,7 +14,7 @@ from schemas.changes import Changes
 from schemas.dedup_index import DedupIndex
 from schemas.finetune import FinetuneManifest, Forgetting
 from schemas.manifest import EvaluationFile, Manifest, RunRecord
-from schemas.mixture import Mixture
+from schemas.mixture import Component, Mixture
 from schemas.quality import DEFAULT
 
 WIDTH = 79
@@ -228,6 +228,39 @@ def show_mixture(target: Target) -> str:
             *(wrap(text) for text in (target.uncertainty, target.mixture.note) if text),
         ]
     )
+
+
+def show_estimate(mixture: Mixture, others: Mapping[str, Mapping[str, float]]) -> str:
+    """Return an estimate's shares with intervals, what `others` say, and what to know of it.
+
+    `others`: shares by component, under the name of who says so.
+    """
+    total = sum(component.proportion for component in mixture.components)
+    rows = [
+        (
+            component.name,
+            f"{component.proportion / total:.1%}",
+            _interval(component, total),
+            *(f"{shares[component.name]:.1%}" for shares in others.values()),
+        )
+        for component in mixture.components
+    ]
+    return "\n".join(
+        [
+            wrap(f"{mixture.title}. By {mixture.source}."),
+            "",
+            *table(("category", f"share of {mixture.unit}", "90 % interval", *others), rows),
+            "",
+            wrap(mixture.uncertainty),
+            *(wrap(f"WARNING {warning}") for warning in mixture.warnings),
+        ]
+    )
+
+
+def _interval(component: Component, total: float) -> str:
+    if component.low is None or component.high is None:
+        return ""
+    return f"{100 * component.low / total:.1f} – {component.high / total:.1%}"
 
 
 def _origin(mixture: Mixture) -> str:

@@ -3,7 +3,7 @@
 Half of the sample text is the trainer's, the other half the estimator's. Parted by small portions,
 the halves show how far an estimate is off on average where there is no more text than this; parted
 by stretches, how far it varies when the trainer's text is from other places than the sample, and
-how many merges then find nothing like them in the sample.
+how well merges then fit the sample.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.estimate.tokenizer.curve import CurveFit, Floats, Sample, fit_curve
+from pipeline.estimate.tokenizer.curve import Floats, Sample, fit_curve
 from pipeline.estimate.tokenizer.words import NUM_DEALS, NUM_STRETCHES, SampleWords
 
 NUM_CONTROLS = 8
@@ -23,7 +23,7 @@ class Control(NamedTuple):
     """What was estimated of a tokenizer of known shares, from the half of text that is `held`."""
 
     shares: Floats
-    unexplained: float
+    misfit: float
     held: Flags
 
 
@@ -47,7 +47,7 @@ def run_control(words: SampleWords, shares: Floats, held: Flags, num_merges: int
     """Train on what is not held, in these shares; estimate them from what is."""
     merges = words.train(shares, ~held, num_merges)
     fit = fit_curve(sample_of(words.count(merges), words.num_bytes, held))
-    return Control(fit.shares, unexplained(fit), held)
+    return Control(fit.shares, fit.misfit, held)
 
 
 def sample_of(counts: Floats, num_bytes: Floats, held: Flags | None = None) -> Sample:
@@ -57,11 +57,3 @@ def sample_of(counts: Floats, num_bytes: Floats, held: Flags | None = None) -> S
     blocks = num_bytes.sum(axis=1)
     is_there = blocks.sum(axis=0) > 0
     return Sample(counts.sum(axis=2)[:, :, is_there], blocks[:, is_there])
-
-
-def unexplained(fit: CurveFit) -> float:
-    """Return how much of the merges' rate the sample text does not have: 0 to 1.
-
-    A merge that the sample has less often than the curve asks for is unexplained by that part.
-    """
-    return float(1 - np.exp(np.minimum(fit.residuals, 0.0)).mean())

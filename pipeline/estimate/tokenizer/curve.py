@@ -32,15 +32,10 @@ class Sample(NamedTuple):
     counts: Floats
     num_bytes: Floats
 
-    def block(self, number: int) -> "Sample":
-        """Return one block as a sample of its own."""
-        chosen = slice(number, number + 1)
-        return Sample(self.counts[:, :, chosen], self.num_bytes[:, chosen])
-
     @property
     def rates(self) -> Floats:
         """Merges per byte of each category, half a merge in place of none: (merges, categories)."""
-        return np.maximum(self.counts.sum(axis=2), 0.5) / self.num_bytes.sum(axis=1)
+        return np.asarray(np.maximum(self.counts.sum(axis=2), 0.5) / self.num_bytes.sum(axis=1))
 
     @property
     def variances(self) -> Floats:
@@ -51,11 +46,19 @@ class Sample(NamedTuple):
 
 
 class CurveFit(NamedTuple):
-    """Shares, shape (categories,); of each merge looked at its residual and weight (1 / spread)."""
+    """Shares, shape (categories,); of each merge looked at its residual and weight (1 / spread).
+
+    A merge below the curve (residual < 0) is rarer in the sample text than its rank asks for.
+    """
 
     shares: Floats
     residuals: Floats
     weights: Floats
+
+    @property
+    def misfit(self) -> float:
+        """How far merges lie from the curve: the mean soft L1 loss of their weighed residuals."""
+        return float((np.sqrt(1 + (self.residuals * self.weights) ** 2) - 1).mean())
 
 
 def fit_curve(sample: Sample) -> CurveFit:
@@ -71,12 +74,6 @@ def fit_curve(sample: Sample) -> CurveFit:
         spread = 2 * (variances @ shares**2) / (curve.rates @ shares) ** 2
         weights = 1 / np.sqrt(spread + MISFIT**2)
     return CurveFit(shares, curve.residuals(point), weights)
-
-
-def refit(sample: Sample, weights: Floats) -> Floats:
-    """Return the shares that other text gives, with merges weighed as before."""
-    curve = _Curve(sample.rates[NUM_SKIPPED:])
-    return curve.shares(curve.fit(curve.start(), weights))
 
 
 class _Curve:

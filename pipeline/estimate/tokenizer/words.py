@@ -8,7 +8,7 @@ which differ as sources differ, and dealt out in small portions, which differ by
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,49 +17,42 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from pipeline.estimate.tokenizer.bpe import BpeTokenizer
-from pipeline.kernels.merges import Merges, WordTable, count_merges
+from pipeline.kernels.merges import Merges, WordTable, count_merges, pair_counts
+from pipeline.kernels.shingles import Integers
 from pipeline.kernels.training import train_merges
 
 NUM_STRETCHES = 8
 NUM_DEALS = 8
-PORTION_CHARACTERS = 16_000
+MIN_PORTIONS = 4 * NUM_STRETCHES * NUM_DEALS
 OTHER = 0  # the symbol of what no merge holds
 PIECE = re.compile(r" ?[^ ]+(?: +(?= ))?")
 Floats = npt.NDArray[np.float64]
+Rates = npt.NDArray[np.float32]
 
 
 class PieceCounts:
-    """Pieces of the text of one category, counted by stretch and deal.
+    """Pieces of the portions of one category's text, counted by stretch and deal."""
 
-    `num_characters` says how much text is to come, so that stretches are of one size.
-    """
-
-    def __init__(self, num_characters: int) -> None:
+    def __init__(self, portions: Sequence[str]) -> None:
         self.counts = [[Counter[str]() for _ in range(NUM_DEALS)] for _ in range(NUM_STRETCHES)]
         self.num_bytes = np.zeros((NUM_STRETCHES, NUM_DEALS))
-        self._expected = max(1, num_characters)
-        self._seen = self._num_portions = 0
-
-    def add(self, text: str) -> None:
-        """Count the pieces of a text."""
-        for portion in _portions(text):
-            stretch = min(NUM_STRETCHES - 1, self._seen * NUM_STRETCHES // self._expected)
-            deal = self._num_portions % NUM_DEALS
+        enough = _enough(portions)
+        total, seen = sum(map(len, enough)), 0
+        for number, portion in enumerate(enough):
+            stretch, deal = seen * NUM_STRETCHES // total, number % NUM_DEALS
             self.counts[stretch][deal].update(PIECE.findall(portion))
             self.num_bytes[stretch, deal] += len(portion.encode())
-            self._seen += len(portion)
-            self._num_portions += 1
+            seen += len(portion)
 
 
-def _portions(text: str) -> Iterator[str]:
-    start = 0
-    while len(text) - start > PORTION_CHARACTERS:
-        end = text.find(" ", start + PORTION_CHARACTERS)
-        if end < 0:
-            break
-        yield text[start:end]
-        start = end
-    yield text[start:]
+def _enough(portions: Sequence[str]) -> list[str]:
+    """Return the portions, cut where there are too few to be dealt out."""
+    parts = -(-MIN_PORTIONS // len(portions))
+    return [
+        portion[len(portion) * part // parts : len(portion) * (part + 1) // parts]
+        for portion in portions
+        for part in range(parts)
+    ]
 
 
 class Numbered(NamedTuple):
@@ -99,6 +92,13 @@ class SampleWords:
         """Return how often each merge is made: (merges, categories, stretches, deals)."""
         found = count_merges(self.table, merges, self.num_bytes.size)
         return found.reshape(-1, *self.num_bytes.shape).astype(np.float64)
+
+    def pair_rates(self, merges: Merges, steps: Integers, num_pairs: int) -> Rates:
+        """Return the rates per byte that `fit_linear` takes: (steps, pairs, categories)."""
+        columns = self.table.columns // (self.num_bytes.size // len(self.categories))
+        table = self.table._replace(columns=columns)
+        counts = pair_counts(table, merges, steps, num_pairs, len(self.categories))
+        return np.asarray(counts / self.num_bytes.sum(axis=(1, 2)), np.float32)
 
     def train(self, shares: Floats, is_used: npt.NDArray[np.bool_], num_merges: int) -> Merges:
         """Return the merges of a tokenizer trained on a mixture of some of the text.

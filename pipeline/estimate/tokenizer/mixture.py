@@ -1,0 +1,137 @@
+"""The estimate of a tokenizer as a mixture file, with all that its reader must know.
+
+Reads a tokenizer and sample text by category; gives a Mixture, of bytes.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from pipeline.errors import InputError
+from pipeline.estimate.category import Category
+from pipeline.estimate.tokenizer.bpe import BpeTokenizer
+from pipeline.estimate.tokenizer.estimate import TokenizerEstimate, estimate_mixture
+from pipeline.estimate.tokenizer.known import readable, recognise
+from pipeline.estimate.tokenizer.words import PieceCounts, number_merges, sample_words
+from schemas.mixture import Component, Mixture
+from schemas.tokenizer import KnownTokenizer
+
+MIN_MERGES = 500
+FEW_BYTES = 1_000_000
+MAX_DIFFERENCE = 0.1  # between the curve and the linear program, of a share
+CAVEAT = (
+    "The shares are of the bytes of the text that the tokenizer was trained on; a model is often "
+    "trained on another mixture than its tokenizer. The 90 % intervals are those of tokenizers of "
+    "these shares that were trained on half of the sample text."
+)
+
+
+def check_merges(tokenizer: BpeTokenizer) -> None:
+    """Raise InputError where there are too few merges to tell anything."""
+    if len(tokenizer.merges) < MIN_MERGES:
+        raise InputError(
+            f"{tokenizer.name}: {len(tokenizer.merges):,} merges, too few to tell shares by; at "
+            f"least {MIN_MERGES:,} are needed"
+        )
+
+
+def estimate_tokenizer(
+    tokenizer: BpeTokenizer, categories: Sequence[Category], max_merges: int, seed: int
+) -> TokenizerEstimate:
+    """Return the shares of the categories in the tokenizer's training text."""
+    check_merges(tokenizer)
+    numbered = number_merges(tokenizer, max_merges)
+    pieces = {each.name: PieceCounts(each.portions) for each in categories}
+    return estimate_mixture(sample_words(pieces, tokenizer, numbered), numbered, seed)
+
+
+def mixture_of(
+    estimate: TokenizerEstimate,
+    tokenizer: BpeTokenizer,
+    categories: Sequence[Category],
+    domains: Mapping[str, str],
+    sample: str,
+) -> Mixture:
+    """Return the mixture file; `domains` by category comes before what a category's name says."""
+    components = tuple(
+        Component(
+            name=category.name,
+            proportion=round(float(share), 5),
+            low=round(float(low), 5),
+            high=round(float(high), 5),
+            domain=domains.get(category.name, category.domain),
+        )
+        for category, share, low, high in zip(
+            categories, estimate.shares, estimate.low, estimate.high, strict=True
+        )
+    )
+    return Mixture(
+        name="tokenizer-estimate",
+        title=f"What the tokenizer {tokenizer.name} was trained on, estimated",
+        source=(
+            f"the order of {estimate.num_merges:,} merges of {tokenizer.name} (sha256 "
+            f"{tokenizer.sha256[:16]}), and sample text of {sample}"
+        ),
+        mark="estimated",
+        unit="bytes",
+        components=components,
+        uncertainty=CAVEAT,
+        warnings=tuple(_warnings(estimate, tokenizer, categories)),
+    )
+
+
+def _warnings(
+    estimate: TokenizerEstimate, tokenizer: BpeTokenizer, categories: Sequence[Category]
+) -> list[str]:
+    found = [
+        _of_known(recognise(tokenizer.merges)),
+        _of_unlisted(estimate, tokenizer),
+        _of_cross_check(estimate),
+        *map(_of_text, categories),
+    ]
+    return [warning for warning in found if warning]
+
+
+def _of_known(known: KnownTokenizer | None) -> str:
+    if known is None:
+        return ""
+    borrowed = f" Models that borrow it: {', '.join(known.used_by)}." if known.used_by else ""
+    return (
+        f"These are merges of {known.title}, trained on {known.trained_on}.{borrowed} For a model "
+        "that borrows its tokenizer this says nothing of its own training data."
+    )
+
+
+def _of_unlisted(estimate: TokenizerEstimate, tokenizer: BpeTokenizer) -> str:
+    if not estimate.has_unlisted:
+        return ""
+    strange = ", ".join(repr(readable("".join(tokenizer.merges[n]))) for n in estimate.strange)
+    return (
+        f"The merges fit this sample text {estimate.misfit:.2f} times as badly as merges made of "
+        f"nothing but such text (1 ± {2 * estimate.misfit_spread:.2f}): the tokenizer saw text of "
+        "a kind that no category has, or a category does not resemble what it stands for. The "
+        "share of such text went to the nearest categories. What the sample has too little of: "
+        f"{strange}."
+    )
+
+
+def _of_cross_check(estimate: TokenizerEstimate) -> str:
+    apart = [
+        f"{name} {other:.1%} in place of {share:.1%}"
+        for name, share, other in zip(
+            estimate.categories, estimate.shares, estimate.cross_check, strict=True
+        )
+        if abs(share - other) > MAX_DIFFERENCE
+    ]
+    return f"The linear program says otherwise: {', '.join(apart)}." if apart else ""
+
+
+def _of_text(category: Category) -> str:
+    said = []
+    if category.num_bytes_read < FEW_BYTES:
+        said.append(
+            f"only {category.num_bytes_read:,} bytes of text; with less than a megabyte its share "
+            "may be off by some points"
+        )
+    if category.refused:
+        refused = ", ".join(f"{reason} {count}" for reason, count in category.refused.items())
+        said.append(f"records that could not be read: {refused}")
+    return f"{category.name}: {'; '.join(said)}." if said else ""
