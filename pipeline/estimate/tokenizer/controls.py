@@ -6,13 +6,15 @@ by stretches, how far it varies when the trainer's text is from other places tha
 how well merges then fit the sample.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.estimate.tokenizer.curve import Floats, Sample, fit_curve
+from pipeline.estimate.tokenizer.curve import CurveFit, Floats, Sample, fit_curve
 from pipeline.estimate.tokenizer.words import NUM_DEALS, NUM_STRETCHES, SampleWords
 
 NUM_CONTROLS = 8
@@ -22,8 +24,7 @@ Flags = npt.NDArray[np.bool_]
 class Control(NamedTuple):
     """What was estimated of a tokenizer of known shares, from the half of text that is `held`."""
 
-    shares: Floats
-    misfit: float
+    fit: CurveFit
     held: Flags
 
 
@@ -43,11 +44,18 @@ def stretches_halved(seed: int) -> Iterator[Flags]:
         yield np.broadcast_to(chosen[:, None], (NUM_STRETCHES, NUM_DEALS))
 
 
-def run_control(words: SampleWords, shares: Floats, held: Flags, num_merges: int) -> Control:
-    """Train on what is not held, in these shares; estimate them from what is."""
-    merges = words.train(shares, ~held, num_merges)
-    fit = fit_curve(sample_of(words.count(merges), words.num_bytes, held))
-    return Control(fit.shares, fit.misfit, held)
+def run_controls(
+    words: SampleWords, shares: Floats, halves: Iterable[Flags], num_merges: int
+) -> list[Control]:
+    """Return a control for each half that is held, in order; the kernels run side by side."""
+
+    def run(held: Flags) -> Control:
+        merges = words.train(shares, ~held, num_merges)
+        fit = fit_curve(sample_of(words.count(merges), words.num_bytes, held))
+        return Control(fit, held)
+
+    with ThreadPoolExecutor(min(NUM_CONTROLS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(run, halves))
 
 
 def sample_of(counts: Floats, num_bytes: Floats, held: Flags | None = None) -> Sample:

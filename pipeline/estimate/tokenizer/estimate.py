@@ -5,14 +5,17 @@ less what controls of the same shares are off on average. Where the tokenizer's 
 sample worse than the controls' do, the trainer had text that the sample has nothing like.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.estimate.tokenizer.controls import (
     Control,
     portions_halved,
-    run_control,
+    run_controls,
     sample_of,
     stretches_halved,
 )
@@ -22,9 +25,23 @@ from pipeline.estimate.tokenizer.words import Numbered, SampleWords
 
 NORMAL_90 = 1.645
 MIN_SPREAD = 0.002  # of a share: eight controls may agree by chance
-MIN_MISFIT = 1.1  # times the controls'; below it lie tokenizers of nothing but text like the sample
-MIN_DEVIATIONS = 2.5  # of the controls' spread
-NUM_STRANGE = 12
+MAX_MISFIT = 1.1  # times the controls'; tokenizers of nothing but text like the sample have less
+MAX_LACKING = 1.4
+MAX_DEVIATIONS = 2.5  # of the controls' spread
+NUM_LACKED = 12
+
+
+class Doubt(NamedTuple):
+    """A figure of the tokenizer, and what controls have: their mean and spread."""
+
+    found: float
+    expected: float
+    spread: float
+
+    def exceeds(self, max_ratio: float) -> bool:
+        """Return whether the figure is beyond what controls have."""
+        excess = self.found - self.expected
+        return self.found > max_ratio * self.expected and excess > MAX_DEVIATIONS * self.spread
 
 
 @dataclass(frozen=True)
@@ -36,19 +53,18 @@ class TokenizerEstimate:
     low: Floats
     high: Floats
     cross_check: Floats
-    misfit: float
-    """How far merges lie from the curve, in units of what controls have on average."""
-    misfit_spread: float
-    """Of the controls, in the same unit."""
-    strange: tuple[int, ...]
-    """The ranks of the merges that the sample has most too little of, the worst first."""
+    misfit: "Doubt"
+    """How far merges lie from the curve."""
+    lacking: "Doubt"
+    """The share of merges of which the sample has less than a fifth of what their rank asks for."""
+    lacked: tuple[int, ...]
+    """The ranks of the first such merges."""
     num_merges: int
 
     @property
     def has_unlisted(self) -> bool:
         """Whether the trainer had text that no category resembles."""
-        excess = self.misfit - 1
-        return self.misfit > MIN_MISFIT and excess > MIN_DEVIATIONS * self.misfit_spread
+        return self.misfit.exceeds(MAX_MISFIT) or self.lacking.exceeds(MAX_LACKING)
 
 
 def estimate_mixture(words: SampleWords, numbered: Numbered, seed: int) -> TokenizerEstimate:
@@ -57,12 +73,11 @@ def estimate_mixture(words: SampleWords, numbered: Numbered, seed: int) -> Token
     num_merges = len(merges.left)
     counts = words.count(merges)
     fit = fit_curve(sample_of(counts, words.num_bytes))
-    near = [run_control(words, fit.shares, held, num_merges) for held in portions_halved(seed)]
+    near = run_controls(words, fit.shares, portions_halved(seed), num_merges)
     shares = _feasible(2 * fit.shares - _shares_of(near).mean(axis=0))
-    far = [run_control(words, shares, held, num_merges) for held in stretches_halved(seed)]
+    far = run_controls(words, shares, stretches_halved(seed), num_merges)
     spread = np.maximum(_shares_of(far).std(axis=0, ddof=1), MIN_SPREAD)
-    found = [fit_curve(sample_of(counts, words.num_bytes, control.held)).misfit for control in far]
-    expected = [control.misfit for control in far]
+    found = [fit_curve(sample_of(counts, words.num_bytes, control.held)) for control in far]
     steps = steps_to_look_at(num_merges)
     return TokenizerEstimate(
         categories=words.categories,
@@ -70,23 +85,26 @@ def estimate_mixture(words: SampleWords, numbered: Numbered, seed: int) -> Token
         low=np.maximum(shares - NORMAL_90 * spread, 0.0),
         high=np.minimum(shares + NORMAL_90 * spread, 1.0),
         cross_check=fit_linear(words.pair_rates(merges, steps, min(NUM_PAIRS, num_merges)), steps),
-        misfit=float(np.mean(found) / np.mean(expected)),
-        misfit_spread=float(np.std(expected, ddof=1) / np.mean(expected)),
-        strange=_strange(fit),
+        misfit=_doubt("misfit", found, far),
+        lacking=_doubt("lacking", found, far),
+        lacked=tuple((fit.lacked[:NUM_LACKED] + NUM_SKIPPED).tolist()),
         num_merges=num_merges,
     )
 
 
-def _shares_of(controls: list[Control]) -> Floats:
-    return np.array([control.shares for control in controls])
+def _shares_of(controls: Sequence[Control]) -> Floats:
+    return np.array([control.fit.shares for control in controls])
+
+
+def _doubt(name: str, found: Sequence[CurveFit], controls: Sequence[Control]) -> Doubt:
+    """Return a figure of fits, as a mean, beside what it is in the controls of the same halves."""
+    figure = attrgetter(name)
+    expected = [figure(control.fit) for control in controls]
+    mean = float(np.mean([figure(fit) for fit in found]))
+    return Doubt(mean, float(np.mean(expected)), float(np.std(expected, ddof=1)))
 
 
 def _feasible(shares: Floats) -> Floats:
     """Return the shares without negative ones, summing to 1."""
     kept = np.maximum(shares, 0.0)
     return np.asarray(kept / kept.sum())
-
-
-def _strange(fit: CurveFit) -> tuple[int, ...]:
-    lacking = np.argsort(fit.residuals * fit.weights, kind="stable")[:NUM_STRANGE]
-    return tuple(int(place) + NUM_SKIPPED for place in lacking)

@@ -9,10 +9,12 @@ from itertools import islice
 from pathlib import Path
 
 from pipeline.config import load_config
+from pipeline.estimate.tokenizer.bpe import WORD_MARK
+from pipeline.estimate.tokenizer.ranks import LETTERS
 from schemas.tokenizer import KnownTokenizer, KnownTokenizers
 
 KNOWN = Path(__file__).resolve().parents[3] / "data" / "tokenizers" / "known.yaml"
-IN_TEXT = str.maketrans({"Ġ": " ", "▁": " ", "Ċ": "\n", "ĉ": "\t"})
+BYTES = {letter: byte for byte, letter in LETTERS.items()}
 
 
 def recognise(merges: Sequence[tuple[str, str]]) -> KnownTokenizer | None:
@@ -24,8 +26,11 @@ def recognise(merges: Sequence[tuple[str, str]]) -> KnownTokenizer | None:
 
 
 def readable(token: str) -> str:
-    """Return a token of an alphabet of bytes, or of SentencePiece, as it looks in text."""
-    return token.translate(IN_TEXT)
+    """Return a token of the alphabet of bytes, or of SentencePiece, as it looks in text."""
+    try:
+        return bytes(BYTES[letter] for letter in token).decode()
+    except (KeyError, UnicodeDecodeError):
+        return token.replace(WORD_MARK, " ")
 
 
 def _made(merges: Sequence[tuple[str, str]]) -> Iterator[str]:

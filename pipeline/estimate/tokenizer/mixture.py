@@ -85,7 +85,8 @@ def _warnings(
         _of_known(recognise(tokenizer.merges)),
         _of_unlisted(estimate, tokenizer),
         _of_cross_check(estimate),
-        *map(_of_text, categories),
+        _of_few(categories),
+        *map(_of_refused, categories),
     ]
     return [warning for warning in found if warning]
 
@@ -103,13 +104,14 @@ def _of_known(known: KnownTokenizer | None) -> str:
 def _of_unlisted(estimate: TokenizerEstimate, tokenizer: BpeTokenizer) -> str:
     if not estimate.has_unlisted:
         return ""
-    strange = ", ".join(repr(readable("".join(tokenizer.merges[n]))) for n in estimate.strange)
+    first = ", ".join(repr(readable("".join(tokenizer.merges[n]))) for n in estimate.lacked)
+    misfit, lacking = estimate.misfit, estimate.lacking
     return (
-        f"The merges fit this sample text {estimate.misfit:.2f} times as badly as merges made of "
-        f"nothing but such text (1 ± {2 * estimate.misfit_spread:.2f}): the tokenizer saw text of "
-        "a kind that no category has, or a category does not resemble what it stands for. The "
-        "share of such text went to the nearest categories. What the sample has too little of: "
-        f"{strange}."
+        "The tokenizer saw text of a kind that no category has, or a category does not resemble "
+        "what it stands for; the share of such text went to the nearest categories. The sample has "
+        f"less than a fifth of what their rank asks for of {lacking.found:.1%} of the merges "
+        f"({lacking.expected:.1%} of merges made of nothing but such text), and merges fit "
+        f"{misfit.found / misfit.expected:.2f} times as badly. The first that it lacks: {first}."
     )
 
 
@@ -124,14 +126,15 @@ def _of_cross_check(estimate: TokenizerEstimate) -> str:
     return f"The linear program says otherwise: {', '.join(apart)}." if apart else ""
 
 
-def _of_text(category: Category) -> str:
-    said = []
-    if category.num_bytes_read < FEW_BYTES:
-        said.append(
-            f"only {category.num_bytes_read:,} bytes of text; with less than a megabyte its share "
-            "may be off by some points"
-        )
-    if category.refused:
-        refused = ", ".join(f"{reason} {count}" for reason, count in category.refused.items())
-        said.append(f"records that could not be read: {refused}")
-    return f"{category.name}: {'; '.join(said)}." if said else ""
+def _of_few(categories: Sequence[Category]) -> str:
+    few = [each.name for each in categories if each.num_bytes_read < FEW_BYTES]
+    return (
+        f"Less than a megabyte of text, so that shares may be off by some points: {', '.join(few)}."
+        if few
+        else ""
+    )
+
+
+def _of_refused(category: Category) -> str:
+    refused = ", ".join(f"{reason} {count}" for reason, count in category.refused.items())
+    return f"{category.name}: records that could not be read: {refused}." if refused else ""

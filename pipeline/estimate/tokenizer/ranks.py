@@ -22,6 +22,12 @@ GPT4_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+_PRINTABLE = (*range(33, 127), *range(161, 173), *range(174, 256))
+_OTHERS = sorted(set(range(256)) - set(_PRINTABLE))
+LETTERS = {byte: chr(byte) for byte in _PRINTABLE} | {
+    byte: chr(256 + place) for place, byte in enumerate(_OTHERS)
+}
+"""The letter that stands for each byte in tokenizer.json: itself where it is printable."""
 
 
 def is_ranks(path: Path) -> bool:
@@ -42,8 +48,7 @@ def read_ranks(path: Path) -> list[str]:
             raise InputError(
                 f"{path}: line {number} is not a token in base64 and its rank: {error}"
             ) from error
-    letters = _letters()
-    return ["".join(letters[byte] for byte in token) for _, token in sorted(tokens) if token[1:]]
+    return ["".join(LETTERS[byte] for byte in token) for _, token in sorted(tokens) if token[1:]]
 
 
 def cutter_of(num_tokens: int) -> Callable[[str], list[str]]:
@@ -55,12 +60,3 @@ def cutter_of(num_tokens: int) -> Callable[[str], list[str]]:
         in_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         cutter = pre_tokenizers.Sequence([split, in_bytes])
     return lambda text: [word for word, _ in cutter.pre_tokenize_str(text)]
-
-
-def _letters() -> dict[int, str]:
-    """Return the letter that stands for each byte: itself where it is printable."""
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = (byte for byte in range(256) if byte not in printable)
-    return {byte: chr(byte) for byte in printable} | {
-        byte: chr(256 + place) for place, byte in enumerate(others)
-    }

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -119,23 +120,15 @@ def sample_words(
 ) -> SampleWords:
     """Return the words of the pieces counted in each category."""
     columns = [counts for each in pieces.values() for row in each.counts for counts in row]
+    numbers: dict[str, int] = {}
+    found = [[numbers.setdefault(piece, len(numbers)) for piece in counts] for counts in columns]
     words: dict[str, int] = {}
-    words_of: dict[str, list[int]] = {}
-    rows: list[int] = []
-    numbers: list[int] = []
-    amounts: list[int] = []
-    for column, counts in enumerate(columns):
-        for piece, count in counts.items():
-            known = words_of.get(piece)
-            if known is None:
-                cut = tokenizer.cut(piece)
-                known = words_of[piece] = [words.setdefault(word, len(words)) for word in cut]
-            rows += known
-            numbers += [column] * len(known)
-            amounts += [count] * len(known)
-    shape = (len(words), len(columns))
-    matrix = csr_matrix((np.array(amounts, np.int64), (rows, numbers)), shape=shape)
-    matrix.sum_duplicates()
+    cut = [[words.setdefault(word, len(words)) for word in tokenizer.cut(each)] for each in numbers]
+    ones = [[1] * len(each) for each in cut]
+    amounts = [list(counts.values()) for counts in columns]
+    of_pieces, of_columns = _sparse(cut, ones, len(words)), _sparse(found, amounts, len(numbers))
+    matrix = (of_columns @ of_pieces).T.tocsr()  # (words, columns)
+    matrix.sort_indices()
     symbols, starts = as_symbols(list(words), tokenizer.suffix, numbered.symbols)
     table = WordTable(
         symbols,
@@ -146,6 +139,18 @@ def sample_words(
     )
     num_bytes = np.stack([each.num_bytes for each in pieces.values()])
     return SampleWords(tuple(pieces), table, matrix, num_bytes, numbered.merges.first_made)
+
+
+def _sparse(
+    places: Sequence[Sequence[int]], amounts: Sequence[Sequence[int]], width: int
+) -> csr_matrix:
+    """Return a matrix with amounts at these places of each row; those of one place add up."""
+    ends = np.cumsum([len(row) for row in places])
+    columns = np.fromiter(chain.from_iterable(places), np.int64, ends[-1])
+    values = np.fromiter(chain.from_iterable(amounts), np.int64, ends[-1])
+    matrix = csr_matrix((values, columns, np.concatenate(([0], ends))), shape=(len(places), width))
+    matrix.sum_duplicates()
+    return matrix
 
 
 def as_symbols(
