@@ -28,7 +28,7 @@ def steps_to_look_at(num_merges: int) -> Integers:
     """Return the steps: ascending ranks of merges, closer together at the beginning."""
     num_pairs = min(NUM_PAIRS, num_merges)
     places = np.linspace(0, np.sqrt(num_pairs - 1), NUM_STEPS) ** 2
-    return np.unique(places.astype(np.int64))
+    return np.unique(np.rint(places).astype(np.int64))
 
 
 def fit_linear(rates: Rates, steps: Integers) -> Floats:
