@@ -109,9 +109,10 @@ def tokenizer(
     given = _domains(domains or ())
     categories = _categories(samples, by, int(megabytes * 1_000_000))
     _check_names(given, categories)
-    estimate = estimate_tokenizer(found, categories, merges, seed)
-    mixture = mixture_of(estimate, found, categories, given, samples.name)
-    checks = dict(zip(estimate.categories, estimate.cross_check.tolist(), strict=True))
+    estimated = estimate_tokenizer(found, categories, merges, seed)
+    mixture = mixture_of(estimated, found, categories, given, samples.name)
+    shares = estimated.shares
+    checks = dict(zip(shares.categories, shares.cross_check.tolist(), strict=True))
     say(show_estimate(mixture, {"linear program": checks}))
     _write(mixture, output)
 
@@ -175,3 +176,35 @@ def _categories(
     if by is not None:
         raise ConfigError(f"--by {by}: categories of a folder are what is in it; leave it out")
     return read_folder(samples, max_bytes)
+
+
+@estimate_app.command()
+def combine(
+    mixtures: Annotated[
+        list[str],
+        typer.Argument(metavar="MIXTURE...", help="Estimates: mixture files of other commands."),
+    ],
+    prior: Annotated[
+        str | None,
+        typer.Option("--prior", metavar="NAME", help="A published mixture, or a mixture file."),
+    ] = None,
+    strength: Annotated[
+        float,
+        typer.Option("--prior-strength", metavar="N", min=0, help="The prior, in documents."),
+    ] = 20,
+    output: Output = None,
+    debug: Debug = False,
+) -> None:
+    """Combine several estimates, and a published mixture, into one."""
+    from flows.summary import show_estimate
+    from pipeline.estimate.combine import combine as combined
+    from pipeline.mixture.published import load_mixture
+
+    found = [load_mixture(name, Path()) for name in mixtures]
+    mixture = combined(found, load_mixture(prior, Path()) if prior else None, strength)
+    others = {
+        evidence.name: {share.domain: share.proportion for share in evidence.shares}
+        for evidence in mixture.evidence
+    }
+    say(show_estimate(mixture, others))
+    _write(mixture, output)

@@ -223,7 +223,7 @@ def show_mixture(target: Target) -> str:
         [
             wrap(_origin(target.mixture)),
             "",
-            *table(("domain", f"share of {target.mixture.unit}"), rows),
+            *table(("domain", f"share of {target.mixture.shared_unit}"), rows),
             "",
             *(wrap(text) for text in (target.uncertainty, target.mixture.note) if text),
         ]
@@ -241,7 +241,7 @@ def show_estimate(mixture: Mixture, others: Mapping[str, Mapping[str, float]]) -
             component.name,
             f"{component.proportion / total:.1%}",
             _interval(component, total),
-            *(f"{shares[component.name]:.1%}" for shares in others.values()),
+            *(_share(shares.get(component.name)) for shares in others.values()),
         )
         for component in mixture.components
     ]
@@ -255,6 +255,10 @@ def show_estimate(mixture: Mixture, others: Mapping[str, Mapping[str, float]]) -
             *(wrap(f"WARNING {warning}") for warning in mixture.warnings),
         ]
     )
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
 
 
 def _interval(component: Component, total: float) -> str:

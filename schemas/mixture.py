@@ -25,6 +25,8 @@ class Component(Frozen):
     low: Amount | None = None
     """Of an estimate: where its 90 % interval begins, in the file's scale."""
     high: Amount | None = None
+    tokens_per_byte: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Of a share of bytes: how many tokens of the model a byte of such text has."""
     domain: Domain | None = None
     """The domain of ours that it falls under; a build needs one of every component."""
     epochs: Annotated[float, Field(gt=0)] | None = None
@@ -90,15 +92,23 @@ class Mixture(Frozen):
             raise ValueError("at least one proportion must be above zero")
         return self
 
-    def proportions(self) -> dict[str, float]:
-        """Return each domain's share; shares sum to 1, domains in order of first mention.
+    @property
+    def shared_unit(self) -> Unit:
+        """What `proportions` are shares of: tokens, where bytes can be turned into them."""
+        is_known = all(each.tokens_per_byte is not None for each in self.components)
+        return "tokens" if self.unit == "bytes" and is_known else self.unit
 
-        Raises ValueError where a component has no domain.
+    def proportions(self) -> dict[str, float]:
+        """Return each domain's share of `shared_unit`; domains in order of first mention.
+
+        Shares sum to 1. Raises ValueError where a component has no domain.
         """
-        total = sum(component.proportion for component in self.components)
+        in_tokens = self.shared_unit != self.unit
         shares: dict[str, float] = {}
-        for component in self.components:
-            if component.domain is None:
-                raise ValueError(f"component {component.name!r} has no domain; add `domain: …`")
-            shares[component.domain] = shares.get(component.domain, 0.0) + component.proportion
+        for each in self.components:
+            if each.domain is None:
+                raise ValueError(f"component {each.name!r} has no domain; add `domain: …`")
+            weight = (each.tokens_per_byte or 1.0) if in_tokens else 1.0
+            shares[each.domain] = shares.get(each.domain, 0.0) + each.proportion * weight
+        total = sum(shares.values())
         return {domain: share / total for domain, share in shares.items()}

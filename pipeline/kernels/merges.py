@@ -102,6 +102,10 @@ class Merges(NamedTuple):
     right: Symbols
     first_made: int
 
+    def first(self, number: int) -> "Merges":
+        """Return the first so many."""
+        return Merges(self.left[:number], self.right[:number], self.first_made)
+
 
 @njit(cache=True, nogil=True)
 def count_merges(words: WordTable, merges: Merges, num_columns: int) -> Integers:

@@ -51,7 +51,7 @@ class Target:
     def uncertainty(self) -> str:
         """How far the shares can be trusted, in words."""
         stated = self.mixture.uncertainty
-        return stated or UNCERTAINTY[self.mixture.mark] + UNIT_CAVEATS[self.mixture.unit]
+        return stated or UNCERTAINTY[self.mixture.mark] + UNIT_CAVEATS[self.mixture.shared_unit]
 
 
 def resolve_target(mixture: str | Mapping[str, float], base: Path) -> Target:

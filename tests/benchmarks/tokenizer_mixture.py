@@ -100,7 +100,7 @@ def estimate_all(
 
 def _trial(path: Path, truth: np.ndarray, categories: Sequence[Category]) -> Trial:
     started = time.perf_counter()
-    estimate = estimate_tokenizer(read_tokenizer(path), categories, NUM_MERGES, seed=0)
+    estimate = estimate_tokenizer(read_tokenizer(path), categories, NUM_MERGES, seed=0).shares
     return Trial(truth, estimate, time.perf_counter() - started)
 
 

@@ -21,7 +21,8 @@ from pipeline.estimate.tokenizer.controls import (
 )
 from pipeline.estimate.tokenizer.curve import NUM_SKIPPED, CurveFit, Floats, fit_curve
 from pipeline.estimate.tokenizer.linear import NUM_PAIRS, fit_linear, steps_to_look_at
-from pipeline.estimate.tokenizer.words import Numbered, SampleWords
+from pipeline.estimate.tokenizer.words import SampleWords
+from pipeline.kernels.merges import Merges
 
 NORMAL_90 = 1.645
 MIN_SPREAD = 0.002  # of a share: eight controls may agree by chance
@@ -67,9 +68,8 @@ class TokenizerEstimate:
         return self.misfit.exceeds(MAX_MISFIT) or self.lacking.exceeds(MAX_LACKING)
 
 
-def estimate_mixture(words: SampleWords, numbered: Numbered, seed: int) -> TokenizerEstimate:
-    """Return the estimate for the merges of a tokenizer."""
-    merges = numbered.merges
+def estimate_mixture(words: SampleWords, merges: Merges, seed: int) -> TokenizerEstimate:
+    """Return the estimate for the first merges of a tokenizer."""
     num_merges = len(merges.left)
     counts = words.count(merges)
     fit = fit_curve(sample_of(counts, words.num_bytes))

@@ -3,7 +3,9 @@
 Reads a tokenizer and sample text by category; gives a Mixture, of bytes.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pipeline.errors import InputError
 from pipeline.estimate.category import Category
@@ -33,38 +35,49 @@ def check_merges(tokenizer: BpeTokenizer) -> None:
         )
 
 
+class Estimated(NamedTuple):
+    """The shares of categories, and how many tokens the tokenizer makes of a byte of each."""
+
+    shares: TokenizerEstimate
+    tokens_per_byte: tuple[float, ...]
+
+
 def estimate_tokenizer(
     tokenizer: BpeTokenizer, categories: Sequence[Category], max_merges: int, seed: int
-) -> TokenizerEstimate:
+) -> Estimated:
     """Return the shares of the categories in the tokenizer's training text."""
     check_merges(tokenizer)
-    numbered = number_merges(tokenizer, max_merges)
+    numbered = number_merges(tokenizer)
     pieces = {each.name: PieceCounts(each.portions) for each in categories}
-    return estimate_mixture(sample_words(pieces, tokenizer, numbered), numbered, seed)
+    words = sample_words(pieces, tokenizer, numbered)
+    estimate = estimate_mixture(words, numbered.merges.first(max_merges), seed)
+    return Estimated(estimate, tuple(words.tokens_per_byte(numbered.merges).tolist()))
 
 
 def mixture_of(
-    estimate: TokenizerEstimate,
+    estimated: Estimated,
     tokenizer: BpeTokenizer,
     categories: Sequence[Category],
     domains: Mapping[str, str],
     sample: str,
 ) -> Mixture:
     """Return the mixture file; `domains` by category comes before what a category's name says."""
+    estimate, tokens_per_byte = estimated
     components = tuple(
         Component(
             name=category.name,
             proportion=round(float(share), 5),
             low=round(float(low), 5),
             high=round(float(high), 5),
+            tokens_per_byte=round(ratio, 5),
             domain=domains.get(category.name, category.domain),
         )
-        for category, share, low, high in zip(
-            categories, estimate.shares, estimate.low, estimate.high, strict=True
+        for category, share, low, high, ratio in zip(
+            categories, estimate.shares, estimate.low, estimate.high, tokens_per_byte, strict=True
         )
     )
     return Mixture(
-        name="tokenizer-estimate",
+        name=_name_of(tokenizer.name),
         title=f"What the tokenizer {tokenizer.name} was trained on, estimated",
         source=(
             f"the order of {estimate.num_merges:,} merges of {tokenizer.name} (sha256 "
@@ -76,6 +89,12 @@ def mixture_of(
         uncertainty=CAVEAT,
         warnings=tuple(_warnings(estimate, tokenizer, categories)),
     )
+
+
+def _name_of(file: str) -> str:
+    """Return a mixture's name after a tokenizer's file."""
+    words = re.findall("[a-z0-9]+", file.lower().split(".")[0])
+    return "-".join(dict.fromkeys(["tokenizer", *words]))[:80]
 
 
 def _warnings(

@@ -63,17 +63,17 @@ class Numbered(NamedTuple):
     symbols: dict[str, int]
 
 
-def number_merges(tokenizer: BpeTokenizer, max_merges: int | None = None) -> Numbered:
-    """Return the first merges, with symbols numbered from 1: those of words, then those made."""
-    chosen = tokenizer.merges[:max_merges]
-    made = {left + right for left, right in chosen}
-    first = dict.fromkeys(part for pair in chosen for part in pair if part not in made)
+def number_merges(tokenizer: BpeTokenizer) -> Numbered:
+    """Return the merges, with symbols numbered from 1: those of words, then those made."""
+    made = {left + right for left, right in tokenizer.merges}
+    first = dict.fromkeys(part for pair in tokenizer.merges for part in pair if part not in made)
     symbols = {symbol: number for number, symbol in enumerate(first, 1)}
     numbers = symbols | {
-        left + right: 1 + len(symbols) + n for n, (left, right) in enumerate(chosen)
+        left + right: 1 + len(symbols) + n for n, (left, right) in enumerate(tokenizer.merges)
     }
-    pairs = np.array([[numbers[part] for part in pair] for pair in chosen], np.int32).reshape(-1, 2)
-    return Numbered(Merges(pairs[:, 0].copy(), pairs[:, 1].copy(), 1 + len(symbols)), symbols)
+    pairs = [[numbers[part] for part in pair] for pair in tokenizer.merges]
+    left, right = np.array(pairs, np.int32).reshape(-1, 2).T.copy()
+    return Numbered(Merges(left, right, 1 + len(symbols)), symbols)
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,12 @@ class SampleWords:
         """Return how often each merge is made: (merges, categories, stretches, deals)."""
         found = count_merges(self.table, merges, self.num_bytes.size)
         return found.reshape(-1, *self.num_bytes.shape).astype(np.float64)
+
+    def tokens_per_byte(self, merges: Merges) -> Floats:
+        """Return how many tokens all merges make of a byte of each category: (categories,)."""
+        num_symbols = self.counts.T @ np.diff(self.table.starts)
+        num_tokens = num_symbols.reshape(self.num_bytes.shape) - self.count(merges).sum(axis=0)
+        return np.asarray(num_tokens.sum(axis=(1, 2)) / self.num_bytes.sum(axis=(1, 2)))
 
     def pair_rates(self, merges: Merges, steps: Integers, num_pairs: int) -> Rates:
         """Return the rates per byte that `fit_linear` takes: (steps, pairs, categories)."""

@@ -11,7 +11,12 @@ from pipeline.errors import InputError
 from pipeline.estimate.category import Category
 from pipeline.estimate.tokenizer.bpe import BpeTokenizer, read_tokenizer
 from pipeline.estimate.tokenizer.estimate import TokenizerEstimate
-from pipeline.estimate.tokenizer.mixture import check_merges, estimate_tokenizer, mixture_of
+from pipeline.estimate.tokenizer.mixture import (
+    Estimated,
+    check_merges,
+    estimate_tokenizer,
+    mixture_of,
+)
 
 LETTERS = {"low": "aeiounmlrst", "high": "aeiobcdfgpk", "digits": "0123456789aeiou"}
 SHARES = {"low": 0.55, "high": 0.3, "digits": 0.15}
@@ -62,8 +67,13 @@ def categories() -> list[Category]:
 
 
 @pytest.fixture(scope="module")
-def estimate(tokenizer: BpeTokenizer, categories: Sequence[Category]) -> TokenizerEstimate:
+def estimated(tokenizer: BpeTokenizer, categories: Sequence[Category]) -> Estimated:
     return estimate_tokenizer(tokenizer, categories, 2_000, seed=0)
+
+
+@pytest.fixture(scope="module")
+def estimate(estimated: Estimated) -> TokenizerEstimate:
+    return estimated.shares
 
 
 def test_hidden_shares_are_found(estimate: TokenizerEstimate) -> None:
@@ -85,7 +95,7 @@ def test_a_missing_category_is_noticed(
 ) -> None:
     left = [each for each in categories if each.name != "digits"]
     found = estimate_tokenizer(tokenizer, left, 2_000, seed=0)
-    assert found.has_unlisted
+    assert found.shares.has_unlisted
     mixture = mixture_of(found, tokenizer, left, {}, "sample")
     (said,) = [warning for warning in mixture.warnings if "no category has" in warning]
     assert any(digit in said.rpartition("lacks:")[2] for digit in "0123456789")
@@ -94,7 +104,7 @@ def test_a_missing_category_is_noticed(
 def test_the_same_text_and_seed_give_the_same_figures(
     tokenizer: BpeTokenizer, categories: Sequence[Category], estimate: TokenizerEstimate
 ) -> None:
-    again = estimate_tokenizer(tokenizer, categories, 2_000, seed=0)
+    again = estimate_tokenizer(tokenizer, categories, 2_000, seed=0).shares
     assert again.shares.tolist() == estimate.shares.tolist()
     assert again.low.tolist() == estimate.low.tolist()
     assert again.misfit == estimate.misfit
@@ -106,7 +116,7 @@ def test_a_category_of_no_share_has_none(
     stranger = Category("stranger", 10**9)
     stranger.add(" ".join(random.Random(0).choices(vocabulary("vwxyzj"), k=20_000)))
     found = estimate_tokenizer(tokenizer, [*categories, stranger], 2_000, seed=0)
-    assert found.shares[-1] < 0.005
+    assert found.shares.shares[-1] < 0.005
 
 
 def test_too_few_merges_are_refused(tokenizer: BpeTokenizer) -> None:
@@ -116,9 +126,9 @@ def test_too_few_merges_are_refused(tokenizer: BpeTokenizer) -> None:
 
 
 def test_the_mixture_states_intervals_domains_and_doubts(
-    estimate: TokenizerEstimate, tokenizer: BpeTokenizer, categories: Sequence[Category]
+    estimated: Estimated, tokenizer: BpeTokenizer, categories: Sequence[Category]
 ) -> None:
-    mixture = mixture_of(estimate, tokenizer, categories, {"low": "books"}, "my text")
+    mixture = mixture_of(estimated, tokenizer, categories, {"low": "books"}, "my text")
     low, high, _ = mixture.components
     assert (low.domain, high.domain) == ("books", None)
     assert low.low is not None
@@ -127,3 +137,20 @@ def test_the_mixture_states_intervals_domains_and_doubts(
     assert (mixture.mark, mixture.unit) == ("estimated", "bytes")
     assert "my text" in mixture.source
     assert any("less than a megabyte" in warning.lower() for warning in mixture.warnings)
+
+
+def test_tokens_per_byte_are_those_of_the_tokenizer(
+    estimated: Estimated,
+    tokenizer: BpeTokenizer,
+    categories: Sequence[Category],
+) -> None:
+    vocabulary = {letter: n for n, letter in enumerate(pre_tokenizers.ByteLevel.alphabet())}
+    for left, right in tokenizer.merges:
+        vocabulary[left + right] = len(vocabulary)
+    model = Tokenizer(models.BPE(vocab=vocabulary, merges=list(tokenizer.merges)))
+    model.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    for each, ratio in zip(categories, estimated.tokens_per_byte, strict=True):
+        text = "".join(each.portions)
+        assert ratio == pytest.approx(
+            len(model.encode(text).ids) / len(text), rel=5e-3
+        )  # portions cut words
