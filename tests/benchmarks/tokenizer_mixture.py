@@ -111,8 +111,8 @@ def print_errors(trials: Sequence[Trial], brief: bool = False) -> None:
         if not brief:
             truth = " ".join(f"{100 * share:5.1f}" for share in trial.truth)
             wrong = " ".join(f"{each:+5.1f}" for each in error)
-            noticed = "something missing" if trial.estimate.has_unlisted else ""
-            print(f"  truth {truth}   error {wrong}   {trial.seconds:4.0f} s  {noticed}")
+            print(f"  truth {truth}   error {wrong}   {trial.seconds:4.0f} s")
+            print(f"    nothing missing: {doubts(trial.estimate)}")
     linear = np.array([100 * (trial.estimate.cross_check - trial.truth) for trial in trials])
     uniform = np.array([100 * (1 / len(trial.truth) - trial.truth) for trial in trials])
     held = np.array(
@@ -142,12 +142,18 @@ def print_noticed(files: Mapping[Path, np.ndarray], sides: dict[str, Sides]) -> 
                 rest = {other: side for other, side in sides.items() if other != name}
                 found = _trial(path, truth, categories_of(rest, SAMPLE_CHARACTERS)).estimate
                 noticed.append(found.has_unlisted)
-                print(
-                    f"  {name} {share:.0%}: {'noticed' if found.has_unlisted else 'not noticed'}; "
-                    f"misfit {found.misfit.found / found.misfit.expected:.2f}, lacking "
-                    f"{found.lacking.found:.1%} in place of {found.lacking.expected:.1%}"
-                )
+                print(f"  {name} {share:.0%}: {doubts(found)}")
     print(f"  noticed {sum(noticed)} of {len(noticed)}")
+
+
+def doubts(estimate: TokenizerEstimate) -> str:
+    """Return what is said of text that no category has, with the figures it rests on."""
+    said = "noticed" if estimate.has_unlisted else "not noticed"
+    figures = []
+    for name, doubt in (("misfit", estimate.misfit), ("lacking", estimate.lacking)):
+        deviations = (doubt.found - doubt.expected) / doubt.spread
+        figures.append(f"{name} {doubt.found / doubt.expected:.2f} ({deviations:+.1f} deviations)")
+    return f"{said}; {', '.join(figures)}"
 
 
 if __name__ == "__main__":

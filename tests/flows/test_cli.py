@@ -167,7 +167,8 @@ def test_a_tokenizer_s_mixture_is_estimated_and_combined(tmp_path: Path) -> None
     combined = anchor("estimate", "combine", first, "--prior", "llama-1", "--output", second)
     assert combined.returncode == 0, combined.stderr
     assert re.search(r"^books .*–.*%", combined.stdout, re.MULTILINE)
-    assert read_target(second).proportions["code"] == pytest.approx(0.5, abs=0.2)
+    shares = read_target(second).proportions
+    assert shares["code"] == pytest.approx(shares["books"], rel=0.4)
 
 
 def test_mistakes_of_estimates_are_explained(tmp_path: Path) -> None:
