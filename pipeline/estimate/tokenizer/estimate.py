@@ -26,9 +26,9 @@ from pipeline.kernels.merges import Merges
 
 NORMAL_90 = 1.645
 MIN_SPREAD = 0.002  # of a share: eight controls may agree by chance
-MAX_MISFIT = 1.1  # times the controls'; tokenizers of nothing but text like the sample have less
+MAX_MISFIT = 1.12  # times the controls'; tokenizers of nothing but text like the sample have less
 MAX_LACKING = 1.4
-MAX_DEVIATIONS = 2.5  # of the controls' spread
+MAX_DEVIATIONS = 1.5  # of the controls' spread
 NUM_LACKED = 12
 
 
