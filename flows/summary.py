@@ -34,12 +34,14 @@ def summarise_build(manifest: Manifest, folder: Path, run: RunRecord | None = No
         if domain.target > 0
     ]
     said = [f"{domain.name}: {domain.explanation}" for domain in manifest.domains]
+    said += [f"{each.name}: {each.explanation}" for each in manifest.languages]
     alarms = [f"ALARM {alarm}" for alarm in manifest.all_alarms]
     return "\n".join(
         [
             "",
             *table(("domain", "target", "achieved", "tokens", "documents"), rows),
             "",
+            *_language_rows(manifest),
             *(wrap(line) for line in (*said, *alarms) if not line.endswith(": ")),
             wrap(
                 f"Total variation from the feasible target: {manifest.total_variation:.2%}. "
@@ -51,6 +53,22 @@ def summarise_build(manifest: Manifest, folder: Path, run: RunRecord | None = No
             f"Report: {folder / 'report.html'}",
         ]
     )
+
+
+def _language_rows(manifest: Manifest) -> list[str]:
+    if not manifest.languages:
+        return []
+    rows = [
+        (
+            each.name,
+            f"{each.target:.1%}",
+            f"{each.achieved:.1%}",
+            f"{each.num_tokens:,}",
+            f"{each.num_documents:,}",
+        )
+        for each in manifest.languages
+    ]
+    return [*table(("language", "target", "achieved", "tokens", "documents"), rows), ""]
 
 
 def _changed(changes: Changes) -> str:

@@ -43,6 +43,7 @@ from pipeline.quality.stage import apply_bands, band_figures
 from pipeline.quality.wanted import Wanted, resolve_wanted, with_sample
 from pipeline.repeated_lines import cut_repeated_lines
 from pipeline.runtime import Runtime
+from pipeline.sample.languages import LanguageShares
 from pipeline.sample.stage import CANDIDATE, draw_sample
 from pipeline.shard import Shard, Unit
 from pipeline.tokens import locate_tokenizer
@@ -60,7 +61,7 @@ def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifes
     SourceLossError where a source loses too much.
     """
     check_writable(output)
-    target = resolve_target(recipe.mixture, base)
+    target = resolve_target(recipe.mixture, base, recipe.sample.languages)
     wanted = resolve_wanted(recipe.quality, target.proportions, base)
     annotators = independent_annotators(recipe, base)
     earlier = earlier_corpora(recipe, base)
@@ -234,7 +235,10 @@ def decide_all(
     census, shares = apply_bands(census, wanted)
     refuse_nothing_left(census)
     candidates = undecided(census, CANDIDATE)
-    drawn = draw_sample(candidates, target.proportions, recipe.sample, recipe.seed, shares)
+    languages = LanguageShares(target.languages, target.cells)
+    drawn = draw_sample(
+        candidates, target.proportions, recipe.sample, recipe.seed, shares, languages
+    )
     dispositions = decide_the_rest(census, drawn.selection, "sample")
     return ExportPlan(
         recipe=recipe,
@@ -243,6 +247,7 @@ def decide_all(
         dispositions=dispositions,
         mixture=mixture_document(target, drawn.domains),
         domains=drawn.domains,
+        languages=drawn.languages,
         total_variation=drawn.total_variation,
         classifiers=classifiers,
         quality=band_figures(dispositions, wanted, shares),

@@ -75,7 +75,7 @@ def make_plan(recipe: Recipe, base: Path, world: World | None = None) -> Plan:
 
     With a `world` the files of sources that lie elsewhere are listed; without one nothing is asked.
     """
-    target = resolve_target(recipe.mixture, base)
+    target = resolve_target(recipe.mixture, base, recipe.sample.languages)
     wanted = resolve_wanted(recipe.quality, target.proportions, base)
     make_tokens_annotator(recipe.sample.tokenizer, base)
     evaluation = make_contamination_annotator(recipe.decontamination, base).figures()

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Fraction, Frozen, Name
+from schemas.base import Fraction, Frozen, Language, Name
 from schemas.domain import Domain
 
 Mark = Literal["primary", "secondary", "memory", "derived", "given", "estimated"]
@@ -29,6 +29,8 @@ class Component(Frozen):
     """Of a share of bytes: how many tokens of the model a byte of such text has."""
     domain: Domain | None = None
     """The domain of ours that it falls under; a build needs one of every component."""
+    language: Language | None = None
+    """Where it is text of one language; where all components are, a build keeps to that."""
     epochs: Annotated[float, Field(gt=0)] | None = None
     note: str = ""
 
@@ -76,6 +78,8 @@ class Mixture(Frozen):
     a model."""
     unit: Unit = "tokens"
     components: Annotated[tuple[Component, ...], Field(min_length=1)]
+    languages: dict[Language, Amount] = {}
+    """Shares of languages, on any scale, where they are known for the whole alone."""
     note: str = ""
     uncertainty: str = ""
     """How far the figures can be trusted, in words; empty: as far as `mark` says."""
@@ -103,12 +107,23 @@ class Mixture(Frozen):
 
         Shares sum to 1. Raises ValueError where a component has no domain.
         """
-        in_tokens = self.shared_unit != self.unit
         shares: dict[str, float] = {}
+        for (domain, _), share in self.cells().items():
+            shares[domain] = shares.get(domain, 0.0) + share
+        return shares
+
+    def cells(self) -> dict[tuple[str, str | None], float]:
+        """Return each domain's share of `shared_unit` by language; shares sum to 1.
+
+        Raises ValueError where a component has no domain.
+        """
+        in_tokens = self.shared_unit != self.unit
+        weights: dict[tuple[str, str | None], float] = {}
         for each in self.components:
             if each.domain is None:
                 raise ValueError(f"component {each.name!r} has no domain; add `domain: …`")
+            cell = each.domain, each.language
             weight = (each.tokens_per_byte or 1.0) if in_tokens else 1.0
-            shares[each.domain] = shares.get(each.domain, 0.0) + each.proportion * weight
-        total = sum(shares.values())
-        return {domain: share / total for domain, share in shares.items()}
+            weights[cell] = weights.get(cell, 0.0) + each.proportion * weight
+        total = sum(weights.values())
+        return {cell: weight / total for cell, weight in weights.items()}

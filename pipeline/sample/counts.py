@@ -70,6 +70,9 @@ def max_epochs(config: Sample, domain: str) -> float:
     return config.max_epochs_by_domain.get(domain, config.max_epochs)
 
 
-def max_supply(pool: Pool, config: Sample, domain: str) -> int:
-    """Return the most tokens that `domain` can give, repetitions included."""
-    return int(pool.num_available * max_epochs(config, domain))
+def max_supply(pool: Pool, config: Sample, domain: str, num_languages: int) -> list[int]:
+    """Return the most tokens that each language of `domain` can give, repetitions included."""
+    epochs = max_epochs(config, domain)
+    held = np.zeros(num_languages, np.int64)
+    np.add.at(held, pool.languages, pool.num_tokens)
+    return [int(tokens * epochs) for tokens in held.tolist()]

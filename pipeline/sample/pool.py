@@ -6,7 +6,7 @@ is in a pool, and in which order, does not depend on the order of the candidates
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,8 @@ from schemas.document import CONTENT_DIGITS
 from schemas.domain import DOMAINS
 
 NO_BAND = -1
+OTHER_LANGUAGE = -1
+Languages = npt.NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Pool:
     num_tokens: Rows
     bands: npt.NDArray[np.int8]
     """Of quality; NO_BAND where a document is in none."""
+    languages: Languages
+    """Places among the languages asked for; all 0 where none are."""
     heldout: Rows
     heldout_copies: Rows
     """Not held out, but of the same text as a document that is, in this domain or another."""
@@ -42,6 +46,17 @@ class Pool:
     def available_by_band(self, num_bands: int) -> list[int]:
         """Return the tokens of each band to draw from, counted once."""
         return [int(self.num_tokens[self.bands == band].sum()) for band in range(num_bands)]
+
+    def of_language(self, language: int) -> tuple[Rows, "Pool"]:
+        """Return the places of one language's documents, and the pool of these."""
+        places = np.flatnonzero(self.languages == language)
+        return places, replace(
+            self,
+            rows=self.rows[places],
+            num_tokens=self.num_tokens[places],
+            bands=self.bands[places],
+            languages=self.languages[places],
+        )
 
     def num_taken(self, copies: npt.NDArray[np.int32] | npt.NDArray[np.bool_]) -> int:
         """Return the tokens of so many copies of each document to draw from."""
@@ -74,19 +89,34 @@ def _check_ids(ids: pa.ChunkedArray) -> None:
         raise IntegrityError(f"document {pc.min(twice).as_py()} stands twice among the candidates")
 
 
+def language_places(candidates: pa.Table, languages: Sequence[str]) -> Languages:
+    """Return the place of each candidate's language among `languages`; 0 where these are none."""
+    if not languages:
+        return np.zeros(len(candidates), np.int16)
+    found = pc.index_in(candidates["language"].cast(pa.string()), pa.array(languages))
+    return np.asarray(found.fill_null(OTHER_LANGUAGE).to_numpy(), np.int16)
+
+
 def make_pools(
-    candidates: pa.Table, target: Mapping[str, float], num_heldout: int, seed: int
+    candidates: pa.Table,
+    target: Mapping[str, float],
+    num_heldout: int,
+    seed: int,
+    languages: Sequence[str] = (),
 ) -> dict[str, Pool]:
     """Return the pool of each domain of the target or the candidates, in the order of DOMAINS.
 
-    Documents without tokens are in no pool. Nothing is held out of a domain without a share. Where
+    Documents without tokens, and those of other languages than `languages` where there are any, are
+    in no pool. Nothing is held out of a domain without a share. Where
     nothing was deduplicated, texts may stand there twice: copies of held-out ones are set aside.
     """
     ids = candidates.column("id")
     keys = {purpose: draw_keys(ids, seed, purpose) for purpose in ("heldout", "sample")}
     num_tokens = candidates.column("num_tokens").to_numpy()
     bands = candidates.column("quality_band").fill_null(NO_BAND).to_numpy()
-    rows = _rows_by_domain(candidates, num_tokens, target)
+    places = language_places(candidates, languages)
+    drawable = (num_tokens > 0) & (places != OTHER_LANGUAGE)
+    rows = _rows_by_domain(candidates, drawable, target)
     heldout = {
         domain: choose_heldout(members, keys["heldout"], ids, num_heldout)
         if target.get(domain, 0.0) > 0
@@ -101,20 +131,21 @@ def make_pools(
             set_aside,
             num_tokens,
             bands,
+            places,
         )
         for domain, members in rows.items()
     }
 
 
 def _rows_by_domain(
-    candidates: pa.Table, num_tokens: Rows, target: Mapping[str, float]
+    candidates: pa.Table, drawable: npt.NDArray[np.bool_], target: Mapping[str, float]
 ) -> dict[str, Rows]:
     domains = candidates.column("domain").combine_chunks()
     rows = {}
     for domain in DOMAINS:
         found = pc.equal(domains, domain).to_numpy(zero_copy_only=False)
         if domain in target or found.any():
-            rows[domain] = np.flatnonzero(found & (num_tokens > 0))
+            rows[domain] = np.flatnonzero(found & drawable)
     return rows
 
 
@@ -133,8 +164,11 @@ def _make_pool(
     set_aside: npt.NDArray[np.bool_],
     num_tokens: Rows,
     bands: npt.NDArray[np.int8],
+    languages: Languages,
 ) -> Pool:
     """Return the pool of one domain, of which `rows` are given in drawing order."""
     drawable = rows[~set_aside[rows]]
     copies = np.setdiff1d(rows[set_aside[rows]], heldout)
-    return Pool(drawable, num_tokens[drawable], bands[drawable], heldout, copies)
+    return Pool(
+        drawable, num_tokens[drawable], bands[drawable], languages[drawable], heldout, copies
+    )
