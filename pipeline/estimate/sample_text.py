@@ -24,7 +24,7 @@ from schemas.source import EnvironmentSource, FilesSource, Source
 By = Literal["domain", "source", "language"]
 UnitsOf = Callable[[Source], list[Unit]]
 MIN_CATEGORIES = 2
-MIN_BYTES = 100_000  # of a category: with less its share is anybody's guess
+MIN_BYTES = 50_000  # of a category: with less its share is anybody's guess
 ROWS = 1_000
 
 

@@ -93,5 +93,8 @@ def test_what_a_recipe_does_not_know_is_said(recipe_file: Path, by: By) -> None:
 def test_a_build_has_a_category_for_each_domain(tmp_path: Path) -> None:
     run(write_recipe(tmp_path), tmp_path / "out", tmp_path / "store")
     assert is_build(tmp_path / "out")
-    with pytest.raises(InputError, match="bytes of text of"):
-        read_build(tmp_path / "out", "domain", LIMIT)
+    code, web = sorted(read_build(tmp_path / "out", "domain", LIMIT), key=lambda each: each.name)
+    assert [(each.name, each.domain) for each in (code, web)] == [("code", "code"), ("web", "web")]
+    assert code.num_bytes_read > web.num_bytes_read
+    with pytest.raises(InputError, match="1 category; shares need at least 2"):
+        read_build(tmp_path / "out", "language", LIMIT)
