@@ -4,6 +4,7 @@ No Prefect: nothing here outlives its command. Each writes a mixture file, which
 """
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ import typer
 from flows import terminal
 from flows.terminal import say
 from pipeline.errors import ConfigError
+from pipeline.store import DEFAULT_STORE, Store
 
 if TYPE_CHECKING:
     from pipeline.estimate.category import Category
@@ -32,6 +34,33 @@ estimate_app = typer.Typer(
 Output = Annotated[
     Path | None, typer.Option("--output", metavar="FILE", help="Where the mixture file goes.")
 ]
+Samples = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SAMPLES",
+        help="Text by category: a folder with a folder or file each, a recipe, or a build.",
+    ),
+]
+By = Annotated[
+    Literal["domain", "source", "language"] | None,
+    typer.Option(
+        "--by", help="Categories of a recipe [source] or a build [domain].", show_default=False
+    ),
+]
+DomainOf = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--domain", metavar="CATEGORY=DOMAIN", help="What a build is to take it for; repeatable."
+    ),
+]
+Megabytes = Annotated[
+    float, typer.Option(metavar="MB", min=0.1, help="Of text a category; more is thinned out.")
+]
+Prior = Annotated[
+    str | None,
+    typer.Option("--prior", metavar="NAME", help="A published mixture, or a mixture file."),
+]
+PRIOR_STRENGTH = 20.0  # of a mixture without intervals, in documents
 Debug = Annotated[
     bool,
     typer.Option("--debug", callback=terminal.set_debug, help="Show the traceback of an error."),
@@ -68,34 +97,14 @@ def tokenizer(
             "with one.",
         ),
     ],
-    samples: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SAMPLES",
-            help="Text by category: a folder with a folder or file each, a recipe, or a build.",
-        ),
-    ],
-    by: Annotated[
-        Literal["domain", "source", "language"] | None,
-        typer.Option(
-            "--by", help="Categories of a recipe [source] or a build [domain].", show_default=False
-        ),
-    ] = None,
-    domains: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--domain",
-            metavar="CATEGORY=DOMAIN",
-            help="What a build is to take it for; repeatable.",
-        ),
-    ] = None,
+    samples: Samples,
+    by: By = None,
+    domains: DomainOf = None,
     output: Output = None,
     merges: Annotated[
         int, typer.Option(metavar="N", min=500, help="Look at the first so many merges.")
     ] = 10_000,
-    megabytes: Annotated[
-        float, typer.Option(metavar="MB", min=0.1, help="Of text a category; more is thinned out.")
-    ] = 20.0,
+    megabytes: Megabytes = 20.0,
     seed: Annotated[int, typer.Option(min=0, help="Of the halves that give intervals.")] = 0,
     debug: Debug = False,
 ) -> None:
@@ -179,19 +188,72 @@ def _categories(
 
 
 @estimate_app.command()
+def model(
+    folder: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="The folder of a causal language model.")
+    ],
+    text: Samples,
+    by: By = None,
+    domains: DomainOf = None,
+    prior: Prior = None,
+    output: Output = None,
+    number: Annotated[
+        int, typer.Option("--samples", metavar="N", min=100, help="To draw from the model.")
+    ] = 20_000,
+    max_tokens: Annotated[
+        int, typer.Option(metavar="N", min=32, help="Of a sample, at most.")
+    ] = 256,
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Samples drawn at once.")
+    ] = 64,
+    megabytes: Megabytes = 20.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of samples and intervals.")] = 0,
+    store: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where samples are kept.")
+    ] = DEFAULT_STORE,
+    debug: Debug = False,
+) -> None:
+    """Estimate what a model was trained on, by the texts it writes."""
+    from flows.check import check_training_libraries
+    from flows.summary import show_estimate
+    from pipeline.estimate.combine import combine as combined
+    from pipeline.estimate.model.mixture import estimate_model, mixture_of
+    from pipeline.mixture.published import load_mixture
+
+    check_training_libraries()
+    from pipeline.replay.generate import Sampling, draw_samples
+    from pipeline.replay.tokenizer import load_tokenizer
+
+    given, known = _domains(domains or ()), load_mixture(prior, Path()) if prior else None
+    encoder = load_tokenizer(folder)
+    categories = _categories(text, by, int(megabytes * 1_000_000))
+    _check_names(given, categories)
+    settings = Sampling(number, max_tokens, batch_size, seed)
+    files = draw_samples(folder, settings, Store(store.absolute()), say)
+    with tempfile.TemporaryDirectory() as place:
+        estimated = estimate_model(files, number, categories, encoder.tokenizer, Path(place), seed)
+    mixture = mixture_of(estimated, folder.absolute(), categories, given, text.name)
+    shares = estimated.shares
+    counted = dict(zip(shares.categories, shares.counted.tolist(), strict=True))
+    say("\n" + show_estimate(mixture, {"counted": counted}))
+    say(f"Samples: {files[0]}" + (f" and {len(files) - 1} more files" if files[1:] else ""))
+    if known is not None:
+        mixture = combined([mixture], known, PRIOR_STRENGTH)
+        say("\n" + show_estimate(mixture, _said(mixture)))
+    _write(mixture, output)
+
+
+@estimate_app.command()
 def combine(
     mixtures: Annotated[
         list[str],
         typer.Argument(metavar="MIXTURE...", help="Estimates: mixture files of other commands."),
     ],
-    prior: Annotated[
-        str | None,
-        typer.Option("--prior", metavar="NAME", help="A published mixture, or a mixture file."),
-    ] = None,
+    prior: Prior = None,
     strength: Annotated[
         float,
         typer.Option("--prior-strength", metavar="N", min=0, help="The prior, in documents."),
-    ] = 20,
+    ] = PRIOR_STRENGTH,
     output: Output = None,
     debug: Debug = False,
 ) -> None:
@@ -202,9 +264,13 @@ def combine(
 
     found = [load_mixture(name, Path()) for name in mixtures]
     mixture = combined(found, load_mixture(prior, Path()) if prior else None, strength)
-    others = {
+    say(show_estimate(mixture, _said(mixture)))
+    _write(mixture, output)
+
+
+def _said(mixture: "Mixture") -> dict[str, dict[str, float]]:
+    """Return what each piece of a mixture's evidence says, by domain."""
+    return {
         evidence.name: {share.domain: share.proportion for share in evidence.shares}
         for evidence in mixture.evidence
     }
-    say(show_estimate(mixture, others))
-    _write(mixture, output)

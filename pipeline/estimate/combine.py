@@ -4,7 +4,8 @@ Reads mixtures: estimates with intervals, and a published recipe as a prior. Eac
 domains that it knows share their part among themselves; the combined shares are those that are
 nearest to all of them, in units of their standard deviations (weighted least squares on the
 simplex). Where pieces of evidence differ by more than they admit, all intervals widen alike (the
-Birge ratio, as the Particle Data Group scales errors). Always true of the result: shares sum to 1
+Birge ratio, as the Particle Data Group scales errors). Where the evidence cannot tell a prior from
+the truth, the result leans to the prior. Always true of the result: shares sum to 1
 and stand in the order of DOMAINS.
 """
 
@@ -131,7 +132,10 @@ def combine(mixtures: Sequence[Mixture], prior: Mixture | None, strength: float)
     """
     given = [*mixtures, *([prior] if prior else [])]
     evidence = [shares_of(each, strength) for each in given]
-    found = combine_shares(evidence)
+    found, probability = combine_shares(evidence), 0.0
+    if prior is not None and mixtures:
+        probability = prior_probability(evidence[:-1], evidence[-1])
+        found = lean(found, evidence[-1], probability)
     return Mixture(
         name="combined-estimate",
         title="What a model was trained on, by all evidence",
@@ -150,16 +154,56 @@ def combine(mixtures: Sequence[Mixture], prior: Mixture | None, strength: float)
                 found.domains, found.shares, found.spreads, strict=True
             )
         ),
-        uncertainty=_uncertainty(found, prior, strength),
+        uncertainty=_uncertainty(found, prior, strength, probability),
         warnings=tuple(dict.fromkeys(warning for each in given for warning in each.warnings)),
         evidence=tuple(_as_evidence(*each) for each in zip(given, evidence, strict=True)),
     )
 
 
-def _uncertainty(found: Combined, prior: Mixture | None, strength: float) -> str:
+def prior_probability(evidence: Sequence[Shares], prior: Shares) -> float:
+    """Return how probable it is that the prior is simply right, given the evidence.
+
+    Before, that is as probable as not; else shares lie around the prior by its deviations. What
+    evidence says of domains that the prior has not is left out; a normal approximation in each
+    domain.
+    """
+    log_odds = 0.0
+    known = dict(zip(prior.domains, zip(prior.shares, prior.spreads, strict=True), strict=True))
+    for each in evidence:
+        rows = [
+            (share, spread, *known[domain])
+            for domain, share, spread in zip(*each, strict=True)
+            if domain in known
+        ]
+        if len(rows) < 2:
+            continue
+        said, spread, expected, width = np.array(rows).T
+        error = said / said.sum() - expected / expected.sum()
+        near, far = (spread / said.sum()) ** 2, (width / expected.sum()) ** 2
+        terms = np.log1p(far / near) - error**2 * (1 / near - 1 / (near + far))
+        log_odds += float(terms.sum()) / 2 * (len(rows) - 1) / len(rows)  # shares sum to 1
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -500, 500))))
+
+
+def lean(found: Combined, prior: Shares, probability: float) -> Combined:
+    """Return shares between the combined ones and the prior, by how probable the prior is."""
+    known = dict(zip(prior.domains, prior.shares, strict=True))
+    expected = np.array([known.get(domain, 0.0) for domain in found.domains])
+    shares = probability * expected + (1 - probability) * found.shares
+    between = probability * (1 - probability) * (found.shares - expected) ** 2
+    spreads = np.sqrt((1 - probability) * found.spreads**2 + between)
+    return found._replace(shares=shares, spreads=np.maximum(spreads, MIN_SPREAD))
+
+
+def _uncertainty(
+    found: Combined, prior: Mixture | None, strength: float, probability: float
+) -> str:
     said = "90 % intervals from those of the evidence."
     if prior is not None:
-        said += f" The prior {prior.name} counts like {strength:g} documents."
+        said += (
+            f" The prior {prior.name} counts like {strength:g} documents; that it is simply right "
+            f"has a probability of {probability:.0%}, beforehand 50 %."
+        )
     if found.disagreement > 1:
         said += (
             f" The evidence differs {found.disagreement:.1f} times as much as its own intervals "

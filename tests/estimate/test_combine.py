@@ -143,3 +143,23 @@ def test_a_category_without_a_domain_is_named() -> None:
     )
     with pytest.raises(InputError, match="mixture mine: component 'novels' has no domain"):
         combine([nameless], None, 20)
+
+
+@pytest.mark.parametrize(("error", "width"), [(0.0, 0.05), (0.02, 0.05)])
+def test_a_prior_that_evidence_cannot_tell_from_the_truth_is_kept(
+    error: float, width: float
+) -> None:
+    truth = {"web": 0.6, "code": 0.25, "books": 0.15}
+    seen = {"web": 0.6 - error, "code": 0.25 + error, "books": 0.15}
+    made = combine([mixture("samples", seen, width)], mixture("recipe", truth, mark="primary"), 20)
+    for component in made.components:
+        assert abs(component.proportion - truth[component.name]) <= 0.35 * error + 1e-4
+
+
+def test_a_wrong_prior_is_left_behind() -> None:
+    seen = {"web": 0.6, "code": 0.25, "books": 0.15}
+    wrong = {"web": 0.2, "code": 0.3, "books": 0.5}
+    made = combine([mixture("samples", seen, 0.05)], mixture("recipe", wrong, mark="primary"), 20)
+    for component in made.components:
+        assert component.proportion == pytest.approx(seen[component.name], abs=0.03)
+    assert "simply right has a probability of 0%" in made.uncertainty
