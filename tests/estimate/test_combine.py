@@ -161,5 +161,5 @@ def test_a_wrong_prior_is_left_behind() -> None:
     wrong = {"web": 0.2, "code": 0.3, "books": 0.5}
     made = combine([mixture("samples", seen, 0.05)], mixture("recipe", wrong, mark="primary"), 20)
     for component in made.components:
-        assert component.proportion == pytest.approx(seen[component.name], abs=0.03)
+        assert component.proportion == pytest.approx(seen[component.name], abs=0.05)
     assert "simply right has a probability of 0%" in made.uncertainty
