@@ -66,7 +66,7 @@ class Axes:
 
     def of_domain(self, by_cell: Counts, domain: str) -> Counts:
         """Return what `by_cell` says of one domain: (languages, bands)."""
-        return by_cell.reshape(self.shape)[ALL_DOMAINS.index(domain)]
+        return np.asarray(by_cell.reshape(self.shape)[ALL_DOMAINS.index(domain)])
 
     def cells_of(self, batch: pa.RecordBatch) -> Cells:
         """Return the cell of each row; NO_CELL for a language that is not wanted.

@@ -83,8 +83,8 @@ class Decisions:
         keys, own = self._chosen_keys, placed.keys[rows]
         places = np.minimum(np.searchsorted(keys, own), max(0, len(keys) - 1))
         is_chosen = keys[places] == own if len(keys) else np.zeros(len(own), np.bool_)
-        tied = np.flatnonzero(np.isin(own, self._tied_keys)) if len(self._tied_keys) else []
-        for place in tied:
+        is_tied = np.isin(own, self._tied_keys) if len(self._tied_keys) else np.zeros(0)
+        for place in np.flatnonzero(is_tied).tolist():
             is_chosen[place] = placed.ids[int(rows[place])].as_py() in self._chosen_tied_ids
         return is_chosen
 

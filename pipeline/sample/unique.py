@@ -27,10 +27,8 @@ class KeyParts:
     def __enter__(self) -> "KeyParts":
         """Open the parts, which are empty."""
         self._stack = ExitStack()
-        self._parts = [
-            self._stack.enter_context(tempfile.SpooledTemporaryFile(MAX_PART_BYTES))
-            for _ in range(NUM_PARTS)
-        ]
+        files = (tempfile.SpooledTemporaryFile(MAX_PART_BYTES) for _ in range(NUM_PARTS))  # noqa: SIM115
+        self._parts = [self._stack.enter_context(file) for file in files]
         return self
 
     def __exit__(
