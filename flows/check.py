@@ -96,6 +96,15 @@ def output_folder(output: str | None, name: str) -> Path:
     return Path(output) if output else OUTPUTS / name
 
 
+def check_training_libraries() -> None:
+    """Raise InputError where the libraries are not installed that a language model needs."""
+    for name in ("torch", "transformers"):
+        if importlib.util.find_spec(name) is None:
+            raise InputError(
+                f"needs {name}, which is not installed; install the extra anchor-corpus[train]"
+            )
+
+
 def check_finetune(path: Path, overrides: Sequence[str], output: str | None) -> Path:
     """Return the output folder of a fine-tune that can begin; raise InputError where it cannot."""
     config = load_config(path, FinetuneConfig, overrides)

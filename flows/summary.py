@@ -15,7 +15,7 @@ from schemas.changes import Changes
 from schemas.dedup_index import DedupIndex
 from schemas.finetune import FinetuneManifest, Forgetting
 from schemas.manifest import EvaluationFile, Manifest, RunRecord
-from schemas.mixture import Mixture
+from schemas.mixture import Component, Mixture
 from schemas.quality import DEFAULT
 
 WIDTH = 79
@@ -35,12 +35,14 @@ def summarise_build(manifest: Manifest, folder: Path, run: RunRecord | None = No
         if domain.target > 0
     ]
     said = [f"{domain.name}: {domain.explanation}" for domain in manifest.domains]
+    said += [f"{each.name}: {each.explanation}" for each in manifest.languages]
     alarms = [f"ALARM {alarm}" for alarm in manifest.all_alarms]
     return "\n".join(
         [
             "",
             *table(("domain", "target", "achieved", "tokens", "documents"), rows),
             "",
+            *_language_rows(manifest),
             *(wrap(line) for line in (*said, *alarms) if not line.endswith(": ")),
             wrap(
                 f"Total variation from the feasible target: {manifest.total_variation:.2%}. "
@@ -52,6 +54,22 @@ def summarise_build(manifest: Manifest, folder: Path, run: RunRecord | None = No
             f"Report: {folder / 'report.html'}",
         ]
     )
+
+
+def _language_rows(manifest: Manifest) -> list[str]:
+    if not manifest.languages:
+        return []
+    rows = [
+        (
+            each.name,
+            f"{each.target:.1%}",
+            f"{each.achieved:.1%}",
+            f"{each.num_tokens:,}",
+            f"{each.num_documents:,}",
+        )
+        for each in manifest.languages
+    ]
+    return [*table(("language", "target", "achieved", "tokens", "documents"), rows), ""]
 
 
 def _changed(changes: Changes) -> str:
@@ -231,11 +249,48 @@ def show_mixture(target: Target) -> str:
         [
             wrap(_origin(target.mixture)),
             "",
-            *table(("domain", f"share of {target.mixture.unit}"), rows),
+            *table(("domain", f"share of {target.mixture.shared_unit}"), rows),
             "",
             *(wrap(text) for text in (target.uncertainty, target.mixture.note) if text),
         ]
     )
+
+
+def show_estimate(mixture: Mixture, others: Mapping[str, Mapping[str, float]]) -> str:
+    """Return an estimate's shares with intervals, what `others` say, and what to know of it.
+
+    `others`: shares by component, under the name of who says so.
+    """
+    total = sum(component.proportion for component in mixture.components)
+    rows = [
+        (
+            component.name,
+            f"{component.proportion / total:.1%}",
+            _interval(component, total),
+            *(_share(shares.get(component.name)) for shares in others.values()),
+        )
+        for component in mixture.components
+    ]
+    return "\n".join(
+        [
+            wrap(f"{mixture.title}. By {mixture.source}."),
+            "",
+            *table(("category", f"share of {mixture.unit}", "90 % interval", *others), rows),
+            "",
+            wrap(mixture.uncertainty),
+            *(wrap(f"WARNING {warning}") for warning in mixture.warnings),
+        ]
+    )
+
+
+def _share(share: float | None) -> str:
+    return "–" if share is None else f"{share:.1%}"
+
+
+def _interval(component: Component, total: float) -> str:
+    if component.low is None or component.high is None:
+        return ""
+    return f"{100 * component.low / total:.1f} – {component.high / total:.1%}"
 
 
 def _origin(mixture: Mixture) -> str:

@@ -46,6 +46,7 @@ from pipeline.repeated_lines import cut_repeated_lines
 from pipeline.resample.towards import Wished, resolve_towards
 from pipeline.resampling import resampling_figures, weigh_candidates
 from pipeline.runtime import Runtime
+from pipeline.sample.languages import LanguageShares
 from pipeline.sample.stage import Drawn, draw_sample
 from pipeline.shard import Shard, Unit
 from pipeline.token_counting import counting_figures, draw_counted, estimate_tokens
@@ -53,7 +54,7 @@ from pipeline.tokens import NamedTokenizer, locate_tokenizer, resolve_tokenizer
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe, Sample
 
-BUILD_VERSION = 5  # raise it when the same stage results lead to other shards
+BUILD_VERSION = 6  # raise it when the same stage results lead to other shards
 
 
 def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifest:
@@ -93,7 +94,7 @@ class Named:
 
 def look_up(recipe: Recipe, base: Path) -> Named:
     """Return what a recipe names; raises ConfigError or InputError where it will not do."""
-    target = resolve_target(recipe.mixture, base)
+    target = resolve_target(recipe.mixture, base, recipe.sample.languages)
     return Named(
         target=target,
         wanted=resolve_wanted(recipe.quality, target.proportions, base),
@@ -262,8 +263,10 @@ def decide_all(
     wished, proportions = named.wished, named.target.proportions
     weighed = weigh_candidates(census, shards, wished, proportions, recipe, base, runtime)
 
+    languages = LanguageShares(named.target.languages, named.target.cells)
+
     def draw(candidates: pa.Table, config: Sample) -> Drawn:
-        return draw_sample(candidates, proportions, config, recipe.seed, shares)
+        return draw_sample(candidates, proportions, config, recipe.seed, shares, languages)
 
     counted = draw_counted(
         census,
@@ -283,6 +286,7 @@ def decide_all(
         dispositions=dispositions,
         mixture=mixture_document(named.target, drawn.domains),
         domains=drawn.domains,
+        languages=drawn.languages,
         total_variation=drawn.total_variation,
         classifiers=classifiers,
         quality=band_figures(dispositions, named.wanted, shares),

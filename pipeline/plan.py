@@ -78,7 +78,7 @@ def make_plan(recipe: Recipe, base: Path, world: World | None = None) -> Plan:
 
     With a `world` the files of sources that lie elsewhere are listed; without one nothing is asked.
     """
-    target = resolve_target(recipe.mixture, base)
+    target = resolve_target(recipe.mixture, base, recipe.sample.languages)
     wanted = resolve_wanted(recipe.quality, target.proportions, base)
     wished = resolve_towards(recipe.sample.towards, target.proportions, base)
     resolve_tokenizer(recipe.sample.tokenizer, base)

@@ -32,7 +32,7 @@ from pipeline.resample.weights import (
     log_weights,
 )
 from pipeline.runtime import Runtime
-from pipeline.sample.order import draw_keys
+from pipeline.sample.order import draw_all_keys
 from pipeline.shard import Shard
 from schemas.recipe import Recipe
 
@@ -195,7 +195,7 @@ def _trials(
     for group, budget in enumerate(budgets):
         rows = np.flatnonzero(groups == group)
         own = census.select(["id", "num_tokens"]).take(pa.array(rows))
-        keys, tokens = draw_keys(own["id"], seed, "resample"), own["num_tokens"].to_numpy()
+        keys, tokens = draw_all_keys(own["id"], seed, "resample"), own["num_tokens"].to_numpy()
         for layer, bound in enumerate(bounds):
             weights = log_weights(sums.by_half[rows], sums.num_ngrams[rows], bound)
             taken[layer, rows] = drawn_by(weights, keys, tokens, budget)

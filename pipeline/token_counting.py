@@ -30,8 +30,9 @@ from pipeline.count.ratios import (
 from pipeline.count.shards import count_shard, read_counts, tasks_of
 from pipeline.errors import InputError
 from pipeline.runtime import Runtime
-from pipeline.sample.order import draw_keys
-from pipeline.sample.stage import CANDIDATE, Drawn
+from pipeline.sample.cells import CANDIDATE
+from pipeline.sample.order import draw_all_keys
+from pipeline.sample.stage import Drawn
 from pipeline.shard import Shard
 from pipeline.tokens import NamedTokenizer
 from schemas.recipe import Recipe, Sample
@@ -63,7 +64,7 @@ def estimate_tokens(
     if tokenizer is None:
         return census, Ratios()
     open_rows = np.flatnonzero(pc.is_null(census["decision"]).to_numpy())
-    keys = draw_keys(census["id"].take(pa.array(open_rows)), recipe.seed, "ratios")
+    keys = draw_all_keys(census["id"].take(pa.array(open_rows)), recipe.seed, "ratios")
     rows = sampled_rows(census, open_rows, keys)
     counts = _count("sample tokens", shards, rows, tokenizer, runtime)
     ratios = make_ratios(census, rows, counts)

@@ -73,6 +73,24 @@ class DomainCounts(Frozen):
     """What fell short, why, and what was done; empty where nothing did."""
 
 
+class LanguageCounts(Frozen):
+    """One language that the target asks for. Tokens throughout."""
+
+    name: str
+    target: float
+    """The share that the mixture, or the recipe, asks for."""
+    feasible: float
+    """The share that its quotas in all domains come to."""
+    achieved: float
+    """The share in the shards."""
+    num_available: int
+    """Tokens of the domains asked for, held-out ones excluded, counted once."""
+    num_tokens: int
+    num_documents: int
+    explanation: str = ""
+    """What fell short; empty where nothing did."""
+
+
 class EvaluationFile(Frozen):
     """What of an evaluation file is looked for in documents."""
 
@@ -103,6 +121,8 @@ class Manifest(Frozen):
     total_variation: float
     """Half the summed difference between achieved and feasible shares."""
     domains: tuple[DomainCounts, ...]
+    languages: tuple[LanguageCounts, ...] = ()
+    """Where shares of languages are asked for."""
     sources: tuple[SourceCounts, ...]
     classifiers: dict[str, dict[str, Any]] = {}
     """Domain, topic and quality model: training set sizes, sha256, figures on held-out documents

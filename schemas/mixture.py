@@ -8,12 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from schemas.base import Fraction, Frozen, Name
+from schemas.base import Fraction, Frozen, Language, Name
 from schemas.domain import Domain
 from schemas.topic import Topic
 
 Mark = Literal["primary", "secondary", "memory", "derived", "given", "estimated"]
 Unit = Literal["tokens", "bytes", "documents"]
+SEVERAL = "mul"  # in place of one language
 DIGITS = 9  # of a sum of published figures
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -28,13 +29,16 @@ class Component(Frozen):
     low: Amount | None = None
     """Of an estimate: where its 90 % interval begins, in the file's scale."""
     high: Amount | None = None
+    tokens_per_byte: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Of a share of bytes: how many tokens of the model a byte of such text has."""
     domain: Domain | None = None
     """The domain of ours that it falls under; a build needs one of every component."""
+    language: Language | None = None
+    """Where it is text of one language, or `mul` for several that are not told apart; where all
+    components are of one, a build keeps to that."""
     epochs: Annotated[float, Field(gt=0)] | None = None
     topic: Topic | None = None
     """Of a table of topics: the topic of ours that it is."""
-    language: Annotated[str, Field(pattern=r"^([a-z]{2}|mul)$")] | None = None
-    """ISO 639 code, where the publication states it; `mul` for several."""
     published: Amount | None = None
     """The publication's own figure, where `proportion` is another: what follows from it."""
     part_of: str = ""
@@ -86,6 +90,8 @@ class Mixture(Frozen):
     a model."""
     unit: Unit = "tokens"
     components: Annotated[tuple[Component, ...], Field(min_length=1)]
+    languages: dict[Language, Amount] = {}
+    """Shares of languages, on any scale, where they are known for the whole alone."""
     note: str = ""
     uncertainty: str = ""
     """How far the figures can be trusted, in words; empty: as far as `mark` says."""
@@ -115,15 +121,34 @@ class Mixture(Frozen):
         """Whether this is a table of topics, which is no target of a recipe."""
         return all(each.topic is not None and each.domain is None for each in self.components)
 
+    @property
+    def shared_unit(self) -> Unit:
+        """What `proportions` are shares of: tokens, where bytes can be turned into them."""
+        is_known = all(each.tokens_per_byte is not None for each in self.components)
+        return "tokens" if self.unit == "bytes" and is_known else self.unit
+
     def proportions(self) -> dict[str, float]:
-        """Return each domain's share; shares sum to 1, domains in order of first mention.
+        """Return each domain's share of `shared_unit`; domains in order of first mention.
+
+        Shares sum to 1. Raises ValueError where a component has no domain.
+        """
+        shares: dict[str, float] = {}
+        for (domain, _), share in self.cells().items():
+            shares[domain] = shares.get(domain, 0.0) + share
+        return shares
+
+    def cells(self) -> dict[tuple[str, str | None], float]:
+        """Return each domain's share of `shared_unit` by language; shares sum to 1.
 
         Raises ValueError where a component has no domain.
         """
-        total = sum(component.proportion for component in self.components)
-        shares: dict[str, float] = {}
-        for component in self.components:
-            if component.domain is None:
-                raise ValueError(f"component {component.name!r} has no domain; add `domain: …`")
-            shares[component.domain] = shares.get(component.domain, 0.0) + component.proportion
-        return {domain: share / total for domain, share in shares.items()}
+        in_tokens = self.shared_unit != self.unit
+        weights: dict[tuple[str, str | None], float] = {}
+        for each in self.components:
+            if each.domain is None:
+                raise ValueError(f"component {each.name!r} has no domain; add `domain: …`")
+            cell = each.domain, None if each.language == SEVERAL else each.language
+            weight = (each.tokens_per_byte or 1.0) if in_tokens else 1.0
+            weights[cell] = weights.get(cell, 0.0) + each.proportion * weight
+        total = sum(weights.values())
+        return {cell: weight / total for cell, weight in weights.items()}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.banding import MAX_BANDS, MAX_ROWS, choose_banding
-from schemas.base import Fraction, Frozen, Name
+from schemas.base import Fraction, Frozen, Language, Name
 from schemas.cluster import LOCAL_CLUSTER, DaskCluster
 from schemas.domain import Domain
 from schemas.quality import Examples, Quality
@@ -184,6 +184,10 @@ class Sample(Frozen):
     max_epochs_by_domain: dict[Domain, Epochs] = {}
     towards: Towards | None = None
     """Resample within domains towards a sample of text."""
+    languages: dict[Language, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
+    """Shares of languages, on any scale; where none are given, those of the mixture, or whatever
+    the documents are in. Domains come first; how languages fall on them is raked from what there
+    is, unless the mixture says it. A document of another language is not sampled."""
     on_shortfall: Literal["redistribute", "shrink"] = "redistribute"
     """A domain short of its quota: fill the budget from the others in proportion, or shrink the
     budget until the proportions hold."""

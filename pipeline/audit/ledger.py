@@ -195,8 +195,30 @@ DOMAIN_COUNTS = """
 
 AVAILABLE_TOKENS = """
     SELECT domain, sum(num_tokens)::BIGINT FROM decisions
-    WHERE decision = 'kept' OR decision = 'not_sampled' AND reason <> 'copy_of_held_out'
+    WHERE decision = 'kept' OR decision = 'not_sampled'
+        AND reason NOT IN ('copy_of_held_out', 'language_not_in_target')
     GROUP BY domain"""
+
+
+def language_problems(tables: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[str]:
+    """Yield languages whose tokens, documents or share, counted again, are not as stated."""
+    if not manifest.languages:
+        return
+    query = """
+        SELECT language, sum(num_tokens)::BIGINT, count(DISTINCT id) FROM shards
+        GROUP BY language"""
+    found = {language: counts for language, *counts in _rows(tables, query)}
+    for name in sorted(found.keys() - {stated.name for stated in manifest.languages}):
+        yield f"language {name} is in the shards, and not in the manifest"
+    for stated in manifest.languages:
+        tokens, documents = found.get(stated.name, [0, 0])
+        if [tokens, documents] != [stated.num_tokens, stated.num_documents]:
+            yield (
+                f"{stated.name}: {tokens:,} tokens in {documents:,} documents, the manifest says "
+                f"{stated.num_tokens:,} in {stated.num_documents:,}"
+            )
+        if abs(tokens / max(manifest.num_tokens, 1) - stated.achieved) > MAX_SHARE_ERROR:
+            yield f"{stated.name}: its share is not the {stated.achieved:.6f} of the manifest"
 
 
 def band_problems(tables: duckdb.DuckDBPyConnection, manifest: Manifest) -> Iterator[str]:

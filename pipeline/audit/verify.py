@@ -64,6 +64,7 @@ def _ledger_checks(
         "rows match their decisions": lambda: ledger.row_agreement_problems(tables),
         "licences match the manifest": lambda: ledger.license_problems(tables, manifest),
         "domains match the manifest": lambda: ledger.domain_problems(tables, manifest),
+        "languages match the manifest": lambda: ledger.language_problems(tables, manifest),
         "quality bands match the manifest": lambda: ledger.band_problems(tables, manifest),
         "totals match the manifest": lambda: ledger.total_problems(tables, manifest),
     }

@@ -32,7 +32,7 @@ from pipeline.output import (
     replace_directory,
 )
 from pipeline.shard import Shard
-from schemas.manifest import DomainCounts, EvaluationFile, FileEntry, Manifest
+from schemas.manifest import DomainCounts, EvaluationFile, FileEntry, LanguageCounts, Manifest
 from schemas.recipe import Recipe
 
 
@@ -47,6 +47,7 @@ class ExportPlan:
     mixture: Mapping[str, Any]
     """The content of mixture.yaml: target, evidence, uncertainty, and what was reached."""
     domains: tuple[DomainCounts, ...]
+    languages: tuple[LanguageCounts, ...]
     total_variation: float
     classifiers: Mapping[str, Mapping[str, Any]]
     dedup: Mapping[str, Any]
@@ -130,6 +131,7 @@ def _manifest(plan: ExportPlan, files: Sequence[FileEntry]) -> Manifest:
         num_tokens=sum(entry.num_tokens or 0 for entry in shards),
         total_variation=plan.total_variation,
         domains=plan.domains,
+        languages=plan.languages,
         sources=count_sources(plan.dispositions, plan.shards, plan.recipe),
         classifiers={name: dict(figures) for name, figures in plan.classifiers.items()},
         quality=dict(plan.quality),

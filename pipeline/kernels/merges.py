@@ -16,7 +16,7 @@ from pipeline.kernels.shingles import Hashes, Integers, mix
 
 Symbols = npt.NDArray[np.int32]
 NO_PAIR = np.uint64(2**64 - 1)
-NO_MERGE = np.int32(2**31 - 1)
+NO_MERGE = 2**31 - 1
 MAX_SYMBOLS = 512  # of a word; what is longer is taken in pieces of so many
 
 
@@ -27,7 +27,7 @@ def slot_of(keys: Hashes, key: np.uint64) -> int:
     slot = np.int64(mix(key)) & mask
     while keys[slot] != NO_PAIR and keys[slot] != key:
         slot = (slot + 1) & mask
-    return slot
+    return int(slot)
 
 
 @leaf
@@ -45,7 +45,7 @@ def merge_table(left: Symbols, right: Symbols) -> tuple[Hashes, Symbols]:
     size = 2
     while size < 3 * left.size:
         size *= 2
-    keys, ranks = np.full(size, NO_PAIR), np.full(size, NO_MERGE)
+    keys, ranks = np.full(size, NO_PAIR), np.full(size, NO_MERGE, np.int32)
     for rank in range(left.size):
         slot = slot_of(keys, pair_of(left[rank], right[rank]))
         keys[slot], ranks[slot] = pair_of(left[rank], right[rank]), rank
@@ -54,7 +54,7 @@ def merge_table(left: Symbols, right: Symbols) -> tuple[Hashes, Symbols]:
 
 @leaf
 def _rank_of(keys: Hashes, ranks: Symbols, left: int, right: int) -> int:
-    return ranks[slot_of(keys, pair_of(left, right))]
+    return int(ranks[slot_of(keys, pair_of(left, right))])
 
 
 @leaf
@@ -102,6 +102,10 @@ class Merges(NamedTuple):
     right: Symbols
     first_made: int
 
+    def first(self, number: int) -> "Merges":
+        """Return the first so many."""
+        return Merges(self.left[:number], self.right[:number], self.first_made)
+
 
 @njit(cache=True, nogil=True)
 def count_merges(words: WordTable, merges: Merges, num_columns: int) -> Integers:
@@ -143,7 +147,8 @@ def pair_counts(
             since = 0
             while since < steps.size:
                 rank = _first_merge(keys, ranks, word, size)
-                until = np.searchsorted(steps, rank, side="right")  # the steps before it is made
+                # The pairs as they are count at the steps before this merge is made.
+                until = int(np.searchsorted(steps, rank, side="right"))
                 if until > since:
                     _add_pairs(found, keys, ranks, word[:size], words, number, since, until)
                 if rank == NO_MERGE:

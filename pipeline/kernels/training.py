@@ -113,8 +113,7 @@ def _no_heap(capacity: int) -> _Heap:
 @leaf
 def _merge_everywhere(words: _Words, pairs: _Pairs, pair: int, made: int) -> None:
     """Merge a pair in all words that hold it, and count their pairs anew."""
-    left = np.int64(pairs.symbols[pair] >> HALF)
-    right = np.int64(pairs.symbols[pair] & LOW)
+    left, right = int(pairs.symbols[pair] >> HALF), int(pairs.symbols[pair] & LOW)
     node = pairs.newest[pair]
     while node >= 0:
         word = pairs.words[node]
@@ -167,7 +166,7 @@ def _number_of(pairs: _Pairs, key: np.uint64) -> int:
         pairs.places[slot] = pairs.sizes[0]
         pairs.symbols[pairs.sizes[0]] = key
         pairs.sizes[0] += 1
-    return pairs.places[slot]
+    return int(pairs.places[slot])
 
 
 @leaf
@@ -188,7 +187,7 @@ def _most_frequent(heap: _Heap, counts: Floats) -> int:
         count, pair = heap.counts[0], heap.pairs[0]
         _pop(heap)
         if counts[pair] >= count * (1 - RELATIVE_ERROR):
-            return pair
+            return int(pair)
         if counts[pair] > count * RELATIVE_ERROR:
             _push(heap, counts[pair], pair)
     return -1

@@ -6,8 +6,9 @@ Always true of a Target: shares are above zero, sum to 1, and stand in the order
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pipeline.errors import ConfigError
@@ -46,18 +47,27 @@ class Target:
 
     proportions: dict[str, float]
     mixture: Mixture
+    languages: dict[str, float] = field(default_factory=dict)
+    """Shares of languages, above zero and summing to 1; empty: none are wanted."""
+    cells: dict[tuple[str, str], float] = field(default_factory=dict)
+    """Shares by domain and language, where the mixture knows them."""
 
     @property
     def uncertainty(self) -> str:
         """How far the shares can be trusted, in words."""
         stated = self.mixture.uncertainty
-        return stated or UNCERTAINTY[self.mixture.mark] + UNIT_CAVEATS[self.mixture.unit]
+        return stated or UNCERTAINTY[self.mixture.mark] + UNIT_CAVEATS[self.mixture.shared_unit]
 
 
-def resolve_target(mixture: str | Mapping[str, float], base: Path) -> Target:
+def resolve_target(
+    mixture: str | Mapping[str, float],
+    base: Path,
+    languages: Mapping[str, float] = MappingProxyType({}),
+) -> Target:
     """Return the target that a recipe's `mixture` states; paths are relative to `base`.
 
-    Raises ConfigError for an unknown name or a mixture file that is wrong.
+    `languages`: those that the recipe asks for; they come before the mixture's. Raises ConfigError
+    for an unknown name or a mixture file that is wrong.
     """
     known = load_mixture(mixture, base) if isinstance(mixture, str) else _as_given(mixture)
     if known.is_of_topics:
@@ -70,7 +80,25 @@ def resolve_target(mixture: str | Mapping[str, float], base: Path) -> Target:
     except ValueError as error:
         raise ConfigError(f"mixture {known.name}: {error}") from error
     ordered = {domain: shares[domain] for domain in DOMAINS if shares.get(domain, 0.0) > 0}
-    return Target(ordered, known)
+    cells = known.cells()
+    crossed = {(domain, name): share for (domain, name), share in cells.items() if name and share}
+    if len(crossed) < sum(share > 0 for share in cells.values()):
+        crossed = {}
+    return Target(ordered, known, _languages(languages or known.languages, crossed), crossed)
+
+
+def _languages(
+    stated: Mapping[str, float], cells: Mapping[tuple[str, str], float]
+) -> dict[str, float]:
+    """Return the shares stated, or those of the cells; above zero, summing to 1."""
+    weights = dict(stated)
+    if not weights:
+        for (_, name), share in cells.items():
+            weights[name] = weights.get(name, 0.0) + share
+    total = sum(weights.values())
+    if stated and total <= 0:
+        raise ConfigError("languages: at least one share must be above zero")
+    return {name: weight / total for name, weight in weights.items() if weight > 0}
 
 
 def mixture_document(target: Target, domains: Sequence[DomainCounts]) -> dict[str, Any]:

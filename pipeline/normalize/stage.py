@@ -95,8 +95,7 @@ def _read(context: ReadContext, format_name: str) -> Iterator[Record | Refusal]:
 def _write_shard(
     folder: Path, unit: Unit, source: Source, max_document_bytes: int
 ) -> dict[str, Any]:
-    context = _context(unit, source, max_document_bytes)
-    format_name = _format_name(source)
+    context, format_name = reading_of(unit, source, max_document_bytes)
     rows, num_text_bytes = RowBuilder(unit, source), 0
     with (
         RowWriter(folder / DOCUMENTS_FILE, DOCUMENT) as documents,
@@ -114,14 +113,13 @@ def _write_shard(
     }
 
 
-def _format_name(source: Source) -> str:
-    return source.kind if isinstance(source, EnvironmentSource) else source.format
-
-
-def _context(unit: Unit, source: Source, max_document_bytes: int) -> ReadContext:
+def reading_of(unit: Unit, source: Source, max_document_bytes: int) -> tuple[ReadContext, str]:
+    """Return what `read_unit` takes for a unit of `source`."""
     if isinstance(source, EnvironmentSource):
-        return ReadContext(unit, parts=source.parts, max_document_bytes=max_document_bytes)
-    return ReadContext(unit, source.fields, source.extraction, (), max_document_bytes)
+        context = ReadContext(unit, parts=source.parts, max_document_bytes=max_document_bytes)
+        return context, source.kind
+    fields, extraction = source.fields, source.extraction
+    return ReadContext(unit, fields, extraction, (), max_document_bytes), source.format
 
 
 def _balanced(

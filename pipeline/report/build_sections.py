@@ -194,6 +194,7 @@ def mixture_section(manifest: Manifest, mixture: dict[str, Any]) -> Section:
         for d in manifest.domains
     )  # fmt: skip
     said = [f"{d.name}: {d.explanation}" for d in manifest.domains if d.explanation]
+    said += [f"{each.name}: {each.explanation}" for each in manifest.languages if each.explanation]
     title, source = mixture.get("title"), mixture.get("source")
     origin = f"The target is “{title}”, from {source}. " if title and source else ""
     return Section(
@@ -209,8 +210,25 @@ def mixture_section(manifest: Manifest, mixture: dict[str, Any]) -> Section:
                 height=plots.bars_height(len(manifest.domains), 3),
             ),
         ),
-        tables=(Table("Shares and tokens by domain", columns, rows),),
+        tables=(
+            Table("Shares and tokens by domain", columns, rows),
+            *([_language_table(manifest)] if manifest.languages else []),
+        ),
     )
+
+
+def _language_table(manifest: Manifest) -> Table:
+    columns = (
+        Column("language"),
+        *(Column(name, "percent") for name in ("target", "feasible", "achieved")),
+        *(Column(name, "count") for name in ("tokens", "available", "documents")),
+    )
+    rows = tuple(
+        (each.name, each.target, each.feasible, each.achieved, each.num_tokens,
+         each.num_available, each.num_documents)
+        for each in manifest.languages
+    )  # fmt: skip
+    return Table("Shares and tokens by language", columns, rows)
 
 
 def shape_section(data: BuildData) -> Section:

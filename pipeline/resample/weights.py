@@ -27,6 +27,7 @@ Floats = npt.NDArray[np.float64]
 
 NUM_BUCKETS = 10_000
 SCALE = 1 << 16  # of an n-gram's weight: 1.5e-5 nats
+MAX_LOG_WEIGHT = 100_000.0  # no draw tells apart what is beyond
 EVERY_NGRAM = 1_000_000_000  # as a bound: none, as in DSIR
 BOUNDS = (0, 3, 10, 30, 100, 300, EVERY_NGRAM)
 
@@ -52,7 +53,7 @@ def gram_weights(target: Counts, raw: Counts) -> npt.NDArray[np.int32]:
 def log_weights(sums: Counts, num_ngrams: Counts, max_ngrams: int) -> Floats:
     """Return the log weight of documents, by the sum of their n-grams' weights."""
     counted = np.minimum(num_ngrams, max_ngrams) / np.maximum(num_ngrams, 1)
-    return np.asarray(sums / SCALE * counted)
+    return np.clip(sums / SCALE * counted, -MAX_LOG_WEIGHT, MAX_LOG_WEIGHT)
 
 
 def drawn_by(weights: Floats, keys: Keys, num_tokens: Counts, budget: int) -> npt.NDArray[np.bool_]:

@@ -53,14 +53,14 @@ def feasible_shares(
     weights = {
         d: Fraction(target[d]) for d in DOMAINS if target.get(d, 0.0) > 0 and supply.get(d, 0) > 0
     }
-    fill = _redistribute if on_shortfall == "redistribute" else _shrink
+    fill = nearest_quotas if on_shortfall == "redistribute" else _shrink
     exact = fill(weights, supply, budget)
     quotas = dict.fromkeys((d for d in DOMAINS if d in target or d in supply), 0)
     return Feasible(quotas | whole_tokens(exact))
 
 
-def _redistribute(weights: Shares, supply: Mapping[str, int], budget: int) -> Shares:
-    """Cap what falls short and spread the rest, until nothing more falls short."""
+def nearest_quotas(weights: Shares, supply: Mapping[str, int], budget: int) -> Shares:
+    """Return exact quotas: what falls short is capped and the rest spread, until nothing does."""
     remaining = min(budget, sum(supply[d] for d in weights))
     exact: Shares = {}
     open_weights = dict(weights)

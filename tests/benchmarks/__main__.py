@@ -13,6 +13,7 @@ from tests.benchmarks import (
     repeated_lines,
     scale,
     signatures,
+    tokenizer_mixture,
     whole_job,
 )
 from tests.conftest import CORPORA
@@ -32,6 +33,7 @@ def main() -> None:
         html_extraction.main(CORPORA)
         language.main(CORPORA)
         repeated_lines.main(CORPORA)
+        tokenizer_mixture.main(CORPORA)
     else:
         print("what needs the corpora is left out: they are not beside the project")
 

@@ -1,13 +1,18 @@
 """The command line: exit codes, one readable message for each mistake, help that fits."""
 
 import os
+import random
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from pipeline.mixture.published import load_mixture
+from pipeline.mixture.target import resolve_target
 from tests.support.building import run, write_recipe
 
 BIN = Path(sys.executable).parent
@@ -26,6 +31,25 @@ def anchor(*words: str | Path, cwd: Path | None = None) -> subprocess.CompletedP
         cwd=cwd,
         env={**os.environ, "COLUMNS": "80", "TERM": "dumb"},
     )
+
+
+def write_samples(folder: Path) -> Path:
+    """Write a folder of two categories, of words that each has for itself."""
+    folder.mkdir()
+    for name, letters in (("books", "aeiourst"), ("code", "xyz_()01")):
+        generator = random.Random(name)
+        words = ["".join(generator.choices(letters, k=6)) for _ in range(2_000)]
+        chosen = generator.choices(words, [1 / (n + 2) for n in range(2_000)], k=30_000)
+        (folder / f"{name}.txt").write_text(" ".join(chosen))
+    return folder
+
+
+def train_tokenizer(samples: Path, path: Path) -> None:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(vocab_size=1_000, show_progress=False)
+    tokenizer.train([str(file) for file in sorted(samples.iterdir())], trainer)
+    tokenizer.save(str(path))
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +151,36 @@ def test_estimate_writes_a_mixture_that_a_recipe_can_name(made: Path, tmp_path: 
     plan = anchor("plan", "recipe.yaml", "--set", f"mixture={tmp_path / 'mine.yaml'}", cwd=made)
     assert plan.returncode == 0
     assert "The Pile" in plan.stdout
+
+
+def test_a_tokenizer_s_mixture_is_estimated_and_combined(tmp_path: Path) -> None:
+    samples = write_samples(tmp_path / "samples")
+    train_tokenizer(samples, tmp_path / "tokenizer.json")
+    first, second = tmp_path / "first.yaml", tmp_path / "second.yaml"
+    told = anchor("estimate", "tokenizer", tmp_path, samples, "--output", first)
+    assert told.returncode == 0, told.stderr
+    assert "linear program" in told.stdout
+    assert max(map(len, told.stdout.splitlines())) <= 80 + len(str(first))
+    combined = anchor("estimate", "combine", first, "--prior", "llama-1", "--output", second)
+    assert combined.returncode == 0, combined.stderr
+    assert re.search(r"^books .*–.*%", combined.stdout, re.MULTILINE)
+    books, code = load_mixture(str(first), Path()).components
+    assert (books.proportion, code.proportion) == pytest.approx((0.5, 0.5), abs=0.02)
+    assert resolve_target(str(second), Path()).mixture.evidence[0].name == "tokenizer"
+
+
+def test_mistakes_of_estimates_are_explained(tmp_path: Path) -> None:
+    samples = write_samples(tmp_path / "samples")
+    train_tokenizer(samples, tmp_path / "tokenizer.json")
+    for words, said in (
+        ((tmp_path / "none.json", samples), "none.json: no such file; give a BPE tokenizer.json"),
+        ((tmp_path, tmp_path / "nowhere"), "nowhere: no such folder"),
+        ((tmp_path, samples, "--domain", "code=poems"), "no such domain; known: web"),
+        ((tmp_path, samples, "--domain", "law=legal"), "no such category; there are books, code"),
+    ):
+        done = anchor("estimate", "tokenizer", *words)
+        assert done.returncode == 2
+        assert said in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

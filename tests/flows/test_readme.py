@@ -6,7 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow.dataset as ds
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 from flows.cli import app
 from tests.support.building import run, write_recipe
@@ -42,7 +44,19 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("made")
     run(write_recipe(made), place / "data" / "builds" / "demo", place / "data" / "store")
     make_finetune(made).rename(place / "data" / "builds" / "demo-finetune")
+    train_tokenizer(place / "data" / "builds")
     return place
+
+
+def train_tokenizer(builds: Path) -> None:
+    """Put a tokenizer, trained on the build, where the demo's fine-tune leaves its own."""
+    texts = ds.dataset(builds / "demo" / "shards").to_table(["text"])["text"].to_pylist()
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=1_000, show_progress=False))
+    folder = builds / "demo-finetune" / "checkpoints" / "replay-0-seed0"
+    folder.mkdir(parents=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)

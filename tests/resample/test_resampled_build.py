@@ -16,7 +16,7 @@ from pipeline.report.page import write_report
 from pipeline.resample.weights import BOUNDS
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe
-from tests.support.building import content, run, write_recipe
+from tests.support.building import content, prose, run, write_recipe
 
 TOWARDS = ("sample.towards={paths: [tests.jsonl], domain: code, min_texts: 20}", "quality=null")
 
@@ -61,6 +61,24 @@ def test_the_report_shows_how_near_it_came(made: Path, manifest: Manifest) -> No
     page = write_report(made / "out", None).read_text()
     assert '<section id="resampling"' in page
     assert f"{manifest.resampling['domains']['code']['num_texts']}" in page
+
+
+def test_the_sample_comes_nearer_to_one_kind(made: Path, tmp_path: Path) -> None:
+    modules = sorted(Path(sysconfig.get_path("stdlib")).glob("[i-z]*.py"))
+    rows = [{"text": text, "domain": "web"} for text in prose(modules)]
+    (made / "prose.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    overrides = (
+        "sample.towards={paths: [prose.jsonl], min_texts: 20}", "sample.max_epochs=1",
+        "sources.library.domain=web", "mixture={web: 1}", "sample.tokens=30000", "quality=null",
+        "cleaning.rules=[]", "dedup.lines.enabled=false",
+    )  # fmt: skip
+    manifest, _ = run(made / "recipe.yaml", tmp_path / "out", made / "store", overrides=overrides)
+    assert verify(tmp_path / "out").ok
+    figures = manifest.resampling["domains"]["web"]
+    assert figures["max_ngrams"] > 0
+    assert figures["divergence_of_sample"] < 0.7 * figures["divergence_of_plain_draw"]
+    taken = {source.name: source.num_kept for source in manifest.sources}
+    assert taken["pages"] > 10 * taken["library"]
 
 
 def test_any_workers_give_the_same_bytes(made: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.resample.weights import (
     EVERY_NGRAM,
+    MAX_LOG_WEIGHT,
     SCALE,
     best_bound,
     divergence,
@@ -45,6 +46,7 @@ def test_a_bound_limits_long_documents_and_leaves_short_ones() -> None:
     assert log_weights(sums, sizes, EVERY_NGRAM).tolist() == [10, 10, -40, 0]
     assert log_weights(sums, sizes, 20).tolist() == [10, 2, -8, 0]
     assert log_weights(sums, sizes, 0).tolist() == [0, 0, 0, 0]
+    assert log_weights(sums * 10**6, sizes, EVERY_NGRAM)[2] == -MAX_LOG_WEIGHT
 
 
 def test_a_draw_takes_documents_as_often_as_their_weight_says() -> None:

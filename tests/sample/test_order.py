@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.fingerprint import derive_seed
-from pipeline.sample.heldout import choose_heldout
+from pipeline.sample.heldout import HeldOutChoice
 from pipeline.sample.order import draw_keys, in_draw_order
 
 MASK = (1 << 64) - 1
@@ -57,9 +57,11 @@ def test_keys_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:
 
 
 def heldout_of(ids: list[str], num_wanted: int, seed: int) -> set[str]:
-    texts = pa.chunked_array([ids[:7], ids[7:]], pa.string())
-    keys = draw_keys(texts, seed, "heldout")
-    return {ids[row] for row in choose_heldout(np.arange(len(ids)), keys, texts, num_wanted)}
+    choice = HeldOutChoice(num_wanted)
+    for part in (ids[:7], ids[7:]):
+        texts = pa.array(part, pa.string())
+        choice.add(texts, draw_keys(texts, seed, "heldout"), np.arange(len(texts)))
+    return set(choice.chosen().to_pylist())
 
 
 @settings(max_examples=100)

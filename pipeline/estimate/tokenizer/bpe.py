@@ -1,12 +1,14 @@
 """A BPE tokenizer as its trainer saw it: how text is cut into words, and the merges in order.
 
-Reads a tokenizer.json, a merges.txt or vocab.bpe, or a SentencePiece BPE model. Always true of what
-is returned: applied to the characters of what it makes, the merges before a merge lead to its two
-parts; what does not hold that (redundant, or added by hand) is left out and counted.
+Reads a tokenizer.json, a merges.txt or vocab.bpe, a SentencePiece BPE model or tiktoken's ranks.
+Always true of what is returned: applied to the characters of what it makes, the merges before a
+merge lead to its two parts; what does not hold that (redundant, or added by hand) is left out and
+counted.
 """
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +17,14 @@ from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers.models import BPE
 
 from pipeline.errors import InputError
+from pipeline.estimate.tokenizer.ranks import cutter_of, is_ranks, read_ranks
 from pipeline.estimate.tokenizer.sentencepiece import read_pieces
 from pipeline.fingerprint import file_sha256
 
 Pair = tuple[str, str]
 WORD_MARK = "\u2581"  # "▁": how SentencePiece writes a space
-HINT = "give a BPE tokenizer.json, merges.txt, vocab.bpe, or SentencePiece BPE model"
+SPACED = re.compile(f"{WORD_MARK}*[^{WORD_MARK}]+|{WORD_MARK}+")
+HINT = "give a BPE tokenizer.json, merges.txt, vocab.bpe, SentencePiece BPE or .tiktoken file"
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ def read_tokenizer(path: Path) -> BpeTokenizer:
         return _from_json(path)
     if path.suffix in {".txt", ".bpe"}:
         return _from_merges(path)
+    if is_ranks(path):
+        return _from_ranks(path)
     return _from_sentencepiece(path)
 
 
@@ -70,19 +76,20 @@ def _from_json(path: Path) -> BpeTokenizer:
         raise InputError(f"{path}: its model is {kind}, which has no merges; {HINT}")
     merges = _merges_of(tokenizer)
     suffix = tokenizer.model.end_of_word_suffix or ""
-    return _tokenizer(path, merges, _cutter_of(tokenizer), suffix)
+    return _tokenizer(path, merges, _cutter_of(tokenizer, merges), suffix)
 
 
 def _merges_of(tokenizer: Tokenizer) -> list[Pair]:
     stated = json.loads(tokenizer.to_str())["model"]["merges"]
-    return [tuple(m.split(" ")) if isinstance(m, str) else (m[0], m[1]) for m in stated]
+    parts = [merge.split(" ") if isinstance(merge, str) else merge for merge in stated]
+    return [(left, right) for left, right in parts]
 
 
-def _cutter_of(tokenizer: Tokenizer) -> Callable[[str], list[str]]:
-    """Return how the tokenizer itself cuts text; without a pre-tokenizer, at spaces."""
+def _cutter_of(tokenizer: Tokenizer, merges: Sequence[Pair]) -> Callable[[str], list[str]]:
+    """Return how the tokenizer itself cuts text; without a pre-tokenizer, as SentencePiece does."""
     normalizer, cutter = tokenizer.normalizer, tokenizer.pre_tokenizer
     if cutter is None:
-        return _cut_at_spaces
+        return _cutter_at_spaces(merges)
 
     def cut(text: str) -> list[str]:
         normal = text if normalizer is None else normalizer.normalize_str(text)
@@ -91,9 +98,22 @@ def _cutter_of(tokenizer: Tokenizer) -> Callable[[str], list[str]]:
     return cut
 
 
-def _cut_at_spaces(text: str) -> list[str]:
-    """Return words as SentencePiece trains on them: cut at white space, which marks the next."""
-    return [WORD_MARK + word for word in text.split()]
+def _cutter_at_spaces(merges: Iterable[Pair]) -> Callable[[str], list[str]]:
+    """Return how SentencePiece cuts text: before spaces, which mark the word; a line is a text.
+
+    Where a merge makes a run of spaces, runs were left as they are.
+    """
+    return _keep_runs if (WORD_MARK, WORD_MARK) in merges else _cut_at_spaces
+
+
+def _cut_at_spaces(piece: str) -> list[str]:
+    return [WORD_MARK + word for word in piece.split()]
+
+
+def _keep_runs(piece: str) -> list[str]:
+    first, *others = piece.split("\n")
+    lines = [first if first.startswith(" ") else " " + first, *(" " + line for line in others)]
+    return [word for line in lines for word in SPACED.findall(line.replace(" ", WORD_MARK))]
 
 
 def _from_merges(path: Path) -> BpeTokenizer:
@@ -121,9 +141,16 @@ def _from_merges(path: Path) -> BpeTokenizer:
 
 
 def _from_sentencepiece(path: Path) -> BpeTokenizer:
-    pieces = read_pieces(path)
-    merges, num_left_out = _merges_of_pieces(pieces)
-    return BpeTokenizer(path.name, tuple(merges), num_left_out, _cut_at_spaces, file_sha256(path))
+    merges, num_left_out = _merges_of_pieces(read_pieces(path))
+    cut = _cutter_at_spaces(merges)
+    return BpeTokenizer(path.name, tuple(merges), num_left_out, cut, file_sha256(path))
+
+
+def _from_ranks(path: Path) -> BpeTokenizer:
+    tokens = read_ranks(path)
+    merges, num_left_out = _merges_of_pieces(tokens)
+    cut = cutter_of(len(tokens))
+    return BpeTokenizer(path.name, tuple(merges), num_left_out, cut, file_sha256(path))
 
 
 def _tokenizer(

@@ -3,10 +3,12 @@
 Half of the sample text is the trainer's, the other half the estimator's. Parted by small portions,
 the halves show how far an estimate is off on average where there is no more text than this; parted
 by stretches, how far it varies when the trainer's text is from other places than the sample, and
-how many merges then find nothing like them in the sample.
+how well merges then fit the sample.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +24,7 @@ Flags = npt.NDArray[np.bool_]
 class Control(NamedTuple):
     """What was estimated of a tokenizer of known shares, from the half of text that is `held`."""
 
-    shares: Floats
-    unexplained: float
+    fit: CurveFit
     held: Flags
 
 
@@ -43,11 +44,18 @@ def stretches_halved(seed: int) -> Iterator[Flags]:
         yield np.broadcast_to(chosen[:, None], (NUM_STRETCHES, NUM_DEALS))
 
 
-def run_control(words: SampleWords, shares: Floats, held: Flags, num_merges: int) -> Control:
-    """Train on what is not held, in these shares; estimate them from what is."""
-    merges = words.train(shares, ~held, num_merges)
-    fit = fit_curve(sample_of(words.count(merges), words.num_bytes, held))
-    return Control(fit.shares, unexplained(fit), held)
+def run_controls(
+    words: SampleWords, shares: Floats, halves: Iterable[Flags], num_merges: int
+) -> list[Control]:
+    """Return a control for each half that is held, in order; the kernels run side by side."""
+
+    def run(held: Flags) -> Control:
+        merges = words.train(shares, ~held, num_merges)
+        fit = fit_curve(sample_of(words.count(merges), words.num_bytes, held))
+        return Control(fit, held)
+
+    with ThreadPoolExecutor(min(NUM_CONTROLS, os.cpu_count() or 1)) as pool:
+        return list(pool.map(run, halves))
 
 
 def sample_of(counts: Floats, num_bytes: Floats, held: Flags | None = None) -> Sample:
@@ -57,11 +65,3 @@ def sample_of(counts: Floats, num_bytes: Floats, held: Flags | None = None) -> S
     blocks = num_bytes.sum(axis=1)
     is_there = blocks.sum(axis=0) > 0
     return Sample(counts.sum(axis=2)[:, :, is_there], blocks[:, is_there])
-
-
-def unexplained(fit: CurveFit) -> float:
-    """Return how much of the merges' rate the sample text does not have: 0 to 1.
-
-    A merge that the sample has less often than the curve asks for is unexplained by that part.
-    """
-    return float(1 - np.exp(np.minimum(fit.residuals, 0.0)).mean())

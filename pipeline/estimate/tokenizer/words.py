@@ -8,8 +8,9 @@ which differ as sources differ, and dealt out in small portions, which differ by
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -17,49 +18,42 @@ import numpy.typing as npt
 from scipy.sparse import csr_matrix
 
 from pipeline.estimate.tokenizer.bpe import BpeTokenizer
-from pipeline.kernels.merges import Merges, WordTable, count_merges
+from pipeline.kernels.merges import Merges, WordTable, count_merges, pair_counts
+from pipeline.kernels.shingles import Integers
 from pipeline.kernels.training import train_merges
 
 NUM_STRETCHES = 8
 NUM_DEALS = 8
-PORTION_CHARACTERS = 16_000
+MIN_PORTIONS = 4 * NUM_STRETCHES * NUM_DEALS
 OTHER = 0  # the symbol of what no merge holds
 PIECE = re.compile(r" ?[^ ]+(?: +(?= ))?")
 Floats = npt.NDArray[np.float64]
+Rates = npt.NDArray[np.float32]
 
 
 class PieceCounts:
-    """Pieces of the text of one category, counted by stretch and deal.
+    """Pieces of the portions of one category's text, counted by stretch and deal."""
 
-    `num_characters` says how much text is to come, so that stretches are of one size.
-    """
-
-    def __init__(self, num_characters: int) -> None:
+    def __init__(self, portions: Sequence[str]) -> None:
         self.counts = [[Counter[str]() for _ in range(NUM_DEALS)] for _ in range(NUM_STRETCHES)]
         self.num_bytes = np.zeros((NUM_STRETCHES, NUM_DEALS))
-        self._expected = max(1, num_characters)
-        self._seen = self._num_portions = 0
-
-    def add(self, text: str) -> None:
-        """Count the pieces of a text."""
-        for portion in _portions(text):
-            stretch = min(NUM_STRETCHES - 1, self._seen * NUM_STRETCHES // self._expected)
-            deal = self._num_portions % NUM_DEALS
+        enough = _enough(portions)
+        total, seen = sum(map(len, enough)), 0
+        for number, portion in enumerate(enough):
+            stretch, deal = seen * NUM_STRETCHES // total, number % NUM_DEALS
             self.counts[stretch][deal].update(PIECE.findall(portion))
             self.num_bytes[stretch, deal] += len(portion.encode())
-            self._seen += len(portion)
-            self._num_portions += 1
+            seen += len(portion)
 
 
-def _portions(text: str) -> Iterator[str]:
-    start = 0
-    while len(text) - start > PORTION_CHARACTERS:
-        end = text.find(" ", start + PORTION_CHARACTERS)
-        if end < 0:
-            break
-        yield text[start:end]
-        start = end
-    yield text[start:]
+def _enough(portions: Sequence[str]) -> list[str]:
+    """Return the portions, cut where there are too few to be dealt out."""
+    parts = -(-MIN_PORTIONS // len(portions))
+    return [
+        portion[len(portion) * part // parts : len(portion) * (part + 1) // parts]
+        for portion in portions
+        for part in range(parts)
+    ]
 
 
 class Numbered(NamedTuple):
@@ -69,17 +63,17 @@ class Numbered(NamedTuple):
     symbols: dict[str, int]
 
 
-def number_merges(tokenizer: BpeTokenizer, max_merges: int | None = None) -> Numbered:
-    """Return the first merges, with symbols numbered from 1: those of words, then those made."""
-    chosen = tokenizer.merges[:max_merges]
-    made = {left + right for left, right in chosen}
-    first = dict.fromkeys(part for pair in chosen for part in pair if part not in made)
+def number_merges(tokenizer: BpeTokenizer) -> Numbered:
+    """Return the merges, with symbols numbered from 1: those of words, then those made."""
+    made = {left + right for left, right in tokenizer.merges}
+    first = dict.fromkeys(part for pair in tokenizer.merges for part in pair if part not in made)
     symbols = {symbol: number for number, symbol in enumerate(first, 1)}
     numbers = symbols | {
-        left + right: 1 + len(symbols) + n for n, (left, right) in enumerate(chosen)
+        left + right: 1 + len(symbols) + n for n, (left, right) in enumerate(tokenizer.merges)
     }
-    pairs = np.array([[numbers[part] for part in pair] for pair in chosen], np.int32).reshape(-1, 2)
-    return Numbered(Merges(pairs[:, 0].copy(), pairs[:, 1].copy(), 1 + len(symbols)), symbols)
+    pairs = [[numbers[part] for part in pair] for pair in tokenizer.merges]
+    left, right = np.array(pairs, np.int32).reshape(-1, 2).T.copy()
+    return Numbered(Merges(left, right, 1 + len(symbols)), symbols)
 
 
 @dataclass(frozen=True)
@@ -100,6 +94,19 @@ class SampleWords:
         found = count_merges(self.table, merges, self.num_bytes.size)
         return found.reshape(-1, *self.num_bytes.shape).astype(np.float64)
 
+    def tokens_per_byte(self, merges: Merges) -> Floats:
+        """Return how many tokens all merges make of a byte of each category: (categories,)."""
+        num_symbols = self.counts.T @ np.diff(self.table.starts)
+        num_tokens = num_symbols.reshape(self.num_bytes.shape) - self.count(merges).sum(axis=0)
+        return np.asarray(num_tokens.sum(axis=(1, 2)) / self.num_bytes.sum(axis=(1, 2)))
+
+    def pair_rates(self, merges: Merges, steps: Integers, num_pairs: int) -> Rates:
+        """Return the rates per byte that `fit_linear` takes: (steps, pairs, categories)."""
+        columns = self.table.columns // (self.num_bytes.size // len(self.categories))
+        table = self.table._replace(columns=columns)
+        counts = pair_counts(table, merges, steps, num_pairs, len(self.categories))
+        return np.asarray(counts / self.num_bytes.sum(axis=(1, 2)), np.float32)
+
     def train(self, shares: Floats, is_used: npt.NDArray[np.bool_], num_merges: int) -> Merges:
         """Return the merges of a tokenizer trained on a mixture of some of the text.
 
@@ -119,23 +126,15 @@ def sample_words(
 ) -> SampleWords:
     """Return the words of the pieces counted in each category."""
     columns = [counts for each in pieces.values() for row in each.counts for counts in row]
+    numbers: dict[str, int] = {}
+    found = [[numbers.setdefault(piece, len(numbers)) for piece in counts] for counts in columns]
     words: dict[str, int] = {}
-    words_of: dict[str, list[int]] = {}
-    rows: list[int] = []
-    numbers: list[int] = []
-    amounts: list[int] = []
-    for column, counts in enumerate(columns):
-        for piece, count in counts.items():
-            known = words_of.get(piece)
-            if known is None:
-                cut = tokenizer.cut(piece)
-                known = words_of[piece] = [words.setdefault(word, len(words)) for word in cut]
-            rows += known
-            numbers += [column] * len(known)
-            amounts += [count] * len(known)
-    shape = (len(words), len(columns))
-    matrix = csr_matrix((np.array(amounts, np.int64), (rows, numbers)), shape=shape)
-    matrix.sum_duplicates()
+    cut = [[words.setdefault(word, len(words)) for word in tokenizer.cut(each)] for each in numbers]
+    ones = [[1] * len(each) for each in cut]
+    amounts = [list(counts.values()) for counts in columns]
+    of_pieces, of_columns = _sparse(cut, ones, len(words)), _sparse(found, amounts, len(numbers))
+    matrix = (of_columns @ of_pieces).T.tocsr()  # (words, columns)
+    matrix.sort_indices()
     symbols, starts = as_symbols(list(words), tokenizer.suffix, numbered.symbols)
     table = WordTable(
         symbols,
@@ -146,6 +145,18 @@ def sample_words(
     )
     num_bytes = np.stack([each.num_bytes for each in pieces.values()])
     return SampleWords(tuple(pieces), table, matrix, num_bytes, numbered.merges.first_made)
+
+
+def _sparse(
+    places: Sequence[Sequence[int]], amounts: Sequence[Sequence[int]], width: int
+) -> csr_matrix:
+    """Return a matrix with amounts at these places of each row; those of one place add up."""
+    ends = np.cumsum([len(row) for row in places])
+    columns = np.fromiter(chain.from_iterable(places), np.int64, ends[-1])
+    values = np.fromiter(chain.from_iterable(amounts), np.int64, ends[-1])
+    matrix = csr_matrix((values, columns, np.concatenate(([0], ends))), shape=(len(places), width))
+    matrix.sum_duplicates()
+    return matrix
 
 
 def as_symbols(
