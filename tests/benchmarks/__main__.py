@@ -9,6 +9,7 @@ from tests.benchmarks import (
     filters,
     html_extraction,
     language,
+    model_samples,
     orchestration,
     repeated_lines,
     scale,
@@ -32,6 +33,7 @@ def main() -> None:
         filters.main()
         html_extraction.main(CORPORA)
         language.main(CORPORA)
+        model_samples.main(CORPORA)
         repeated_lines.main(CORPORA)
         tokenizer_mixture.main(CORPORA)
     else:
