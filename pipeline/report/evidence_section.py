@@ -32,10 +32,10 @@ Series = dict[str, Said]  # by domain
 
 def evidence_section(manifest: Manifest, content: dict[str, Any]) -> Section | None:
     """Return the section; None where no part of the target was estimated."""
-    mixture = Mixture.model_validate(content)
-    has_intervals = any(component.low is not None for component in mixture.components)
-    if not has_intervals and not mixture.evidence:
+    stated = content.get("components", ())
+    if not content.get("evidence") and all(each.get("low") is None for each in stated):
         return None
+    mixture = Mixture.model_validate(content)
     series = {
         "target": _target(mixture),
         **{
