@@ -10,6 +10,7 @@ from pipeline.collect import Collected
 from pipeline.mixture.target import Target
 from pipeline.plan import Plan, PlannedSource
 from pipeline.quality.wanted import Wanted
+from pipeline.resample.towards import Wished
 from schemas.changes import Changes
 from schemas.dedup_index import DedupIndex
 from schemas.finetune import FinetuneManifest, Forgetting
@@ -191,6 +192,7 @@ def show_plan(plan: Plan) -> str:
             *table(("domain", "share", "quota", "expected supply"), domains),
             "",
             *(wrap(line) for line in _bands(plan.wanted)),
+            *(wrap(line) for line in _resampling(plan.wished)),
             *(wrap(line) for line in _evaluation(plan.evaluation)),
             *(wrap(note) for note in notes),
             wrap(
@@ -218,6 +220,12 @@ def _bands(wanted: Wanted) -> Iterator[str]:
     for name, shares in wanted.shares.items():
         said = ", ".join(f"{100 * share:g} %" for share in shares) or "as they are"
         yield f"Wanted of each: {said} ({others if name == DEFAULT else name})."
+
+
+def _resampling(wished: Wished) -> Iterator[str]:
+    """Yield what documents are resampled towards; nothing where they are not."""
+    for domain, count in wished.num_texts.items():
+        yield f"Resampled within {domain}: towards {count:,} texts of the base model."
 
 
 def _evaluation(files: Sequence[EvaluationFile]) -> Iterator[str]:

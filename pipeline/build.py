@@ -42,6 +42,8 @@ from pipeline.output import check_writable, lock_of, remove_left_behind
 from pipeline.quality.stage import apply_bands, band_figures
 from pipeline.quality.wanted import Wanted, resolve_wanted, with_sample
 from pipeline.repeated_lines import cut_repeated_lines
+from pipeline.resample.towards import Wished, resolve_towards
+from pipeline.resampling import resampling_figures, weigh_candidates
 from pipeline.runtime import Runtime
 from pipeline.sample.languages import LanguageShares
 from pipeline.sample.stage import CANDIDATE, draw_sample
@@ -63,6 +65,7 @@ def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifes
     check_writable(output)
     target = resolve_target(recipe.mixture, base, recipe.sample.languages)
     wanted = resolve_wanted(recipe.quality, target.proportions, base)
+    wished = resolve_towards(recipe.sample.towards, target.proportions, base)
     annotators = independent_annotators(recipe, base)
     earlier = earlier_corpora(recipe, base)
     with (
@@ -70,7 +73,9 @@ def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifes
         in_use(runtime.store.root) as started,
     ):
         remove_left_behind(output)
-        manifest = _build(recipe, base, output, target, wanted, annotators, earlier, runtime)
+        manifest = _build(
+            recipe, base, output, target, wanted, wished, annotators, earlier, runtime
+        )
         note_use(runtime.store.root, output, manifest.fingerprint, started)
         return manifest
 
@@ -81,6 +86,7 @@ def _build(
     output: Path,
     target: Target,
     wanted: Wanted,
+    wished: Wished,
     annotators: Sequence[Annotator],
     earlier: Earlier,
     runtime: Runtime,
@@ -94,11 +100,13 @@ def _build(
         lines = make_lines_annotator(recipe.dedup, recipe.seed)
         shards = annotate("lines", shards, [lines], runtime)
     shards = filter_documents(shards, recipe, runtime)
-    identity = build_fingerprint(shards, recipe, target, earlier, wanted)
+    identity = build_fingerprint(shards, recipe, target, earlier, wanted, wished)
     if finished := find_build(output, identity):
         return finished
     wanted = score_sample(wanted, quality, recipe, base, runtime)
-    plan = decide_all(shards, recipe, base, target, wanted, figures, identity, earlier, runtime)
+    plan = decide_all(
+        shards, recipe, base, target, wanted, wished, figures, identity, earlier, runtime
+    )
     return runtime.run_once(
         "export",
         lambda store: export_build(plan, output, runtime.mapper, store.root),
@@ -191,12 +199,17 @@ def score_sample(
 
 
 def build_fingerprint(
-    shards: Sequence[Shard], recipe: Recipe, target: Target, earlier: Earlier, wanted: Wanted
+    shards: Sequence[Shard],
+    recipe: Recipe,
+    target: Target,
+    earlier: Earlier,
+    wanted: Wanted,
+    wished: Wished,
 ) -> str:
     """Return the identity of the build: recipe, target, and everything known of its documents.
 
     The recipe gives the name of a mixture, or its path; what is in it is the target's. So it is
-    with a published cut and with text to match.
+    with a published cut and with text to match or to resample towards.
     """
     known = [(shard.fingerprint, shard.attribute_fingerprints) for shard in shards]
     fetched = sorted({(s.unit.source, s.unit.revision, s.unit.origin) for s in shards})
@@ -210,6 +223,7 @@ def build_fingerprint(
         fetched,
         earlier.digests,
         wanted.identity,
+        wished.identity,
     )
 
 
@@ -219,6 +233,7 @@ def decide_all(
     base: Path,
     target: Target,
     wanted: Wanted,
+    wished: Wished,
     classifiers: Figures,
     identity: str,
     earlier: Earlier,
@@ -234,7 +249,10 @@ def decide_all(
         dedup = {**dedup, "lines": lines}
     census, shares = apply_bands(census, wanted)
     refuse_nothing_left(census)
+    weighed = weigh_candidates(census, shards, wished, target.proportions, recipe, base, runtime)
     candidates = undecided(census, CANDIDATE)
+    if weighed is not None:
+        candidates = candidates.append_column("log_weight", weighed.log_weights)
     languages = LanguageShares(target.languages, target.cells)
     drawn = draw_sample(
         candidates, target.proportions, recipe.sample, recipe.seed, shares, languages
@@ -254,6 +272,7 @@ def decide_all(
         alarms=quality_alarms(classifiers, recipe.quality),
         evaluation=make_contamination_annotator(recipe.decontamination, base).figures(),
         dedup=dedup,
+        resampling=resampling_figures(weighed, dispositions, shards, recipe, runtime),
     )
 
 

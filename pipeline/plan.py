@@ -20,6 +20,7 @@ from pipeline.distribution import split_member
 from pipeline.errors import ConfigError
 from pipeline.mixture.target import Target, resolve_target
 from pipeline.quality.wanted import Wanted, resolve_wanted
+from pipeline.resample.towards import Wished, resolve_towards
 from pipeline.sample.bands import band_quotas
 from schemas.manifest import EvaluationFile
 from schemas.recipe import Recipe
@@ -65,6 +66,8 @@ class Plan:
     target: Target
     wanted: Wanted
     """Of quality bands."""
+    wished: Wished
+    """Of text to resample towards."""
     sources: tuple[PlannedSource, ...]
     domains: tuple[PlannedDomain, ...]
     evaluation: tuple[EvaluationFile, ...]
@@ -77,6 +80,7 @@ def make_plan(recipe: Recipe, base: Path, world: World | None = None) -> Plan:
     """
     target = resolve_target(recipe.mixture, base, recipe.sample.languages)
     wanted = resolve_wanted(recipe.quality, target.proportions, base)
+    wished = resolve_towards(recipe.sample.towards, target.proportions, base)
     make_tokens_annotator(recipe.sample.tokenizer, base)
     evaluation = make_contamination_annotator(recipe.decontamination, base).figures()
     open_earlier(
@@ -84,7 +88,7 @@ def make_plan(recipe: Recipe, base: Path, world: World | None = None) -> Plan:
     )
     sources = tuple(_plan_source(source, base, world) for source in recipe.sources)
     domains = _plan_domains(recipe, target, wanted, sources)
-    return Plan(recipe, target, wanted, sources, domains, evaluation)
+    return Plan(recipe, target, wanted, wished, sources, domains, evaluation)
 
 
 def _plan_source(source: Source, base: Path, world: World | None) -> PlannedSource:

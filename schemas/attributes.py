@@ -50,6 +50,16 @@ TOPIC = pa.schema(
     ]
 )
 
+# Of documents that are resampled; null for others. Sums are in units of `resample.weights.SCALE`.
+NGRAM_WEIGHTS = pa.schema(
+    [
+        ID,
+        pa.field("num_ngrams", pa.int64()),
+        pa.field("weight", pa.int64()),  # summed over the n-grams
+        pa.field("weight_by_half", pa.int64()),  # with a half of the target left unseen
+    ]
+)
+
 QUALITY = pa.schema([ID, pa.field("quality", pa.float32())])
 
 # One 64-bit hash a band; two documents with an equal hash in one band are candidates.

@@ -128,6 +128,9 @@ class Manifest(Frozen):
     (`by_document`) and on whole sources held out (`by_source`), with confusion matrices."""
     quality: dict[str, Any] = {}
     """Bands: their edges, where their shares come from, what each held and gave by domain."""
+    resampling: dict[str, Any] = {}
+    """What documents were resampled towards, and by domain how near (Kullback–Leibler divergence of
+    the text's n-grams, in nats) the candidates, a plain draw of them and the sample are."""
     alarms: tuple[str, ...] = ()
     """Of the build as a whole; a source's stand with the source."""
     evaluation: tuple[EvaluationFile, ...] = ()

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from schemas.base import Fraction, Frozen, Name
 from schemas.domain import Domain
 from schemas.taxonomy import taxonomy
+from schemas.text_sample import TextSample
 
 DEFAULT = "default"  # stands for every domain that is not named
 MAX_EDGES = 99
@@ -64,18 +65,8 @@ class Examples(Frozen):
         return self
 
 
-class Match(Frozen):
-    """Text of the base model, its data or its own output, whose scores the shares are taken from.
-
-    A text counts for the domain in its `domain` field.
-    """
-
-    paths: Annotated[tuple[str, ...], Field(min_length=1)]
-    """JSONL, Parquet or text files with a `text` field; `path#field` names another field."""
-    domain: Domain | None = None
-    """The domain of texts that state none."""
-    min_texts: Annotated[int, Field(ge=1)] = 100
-    """Of each domain that has any: fewer do not show how a model's data was cut."""
+class Match(TextSample):
+    """Text of the base model whose scores the shares are taken from."""
 
 
 class Quality(Frozen):

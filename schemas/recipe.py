@@ -15,6 +15,7 @@ from schemas.cluster import LOCAL_CLUSTER, DaskCluster
 from schemas.domain import Domain
 from schemas.quality import Examples, Quality
 from schemas.source import Count, Source, TextSource
+from schemas.text_sample import TextSample
 
 Epochs = Annotated[float, Field(ge=1, allow_inf_nan=False)]
 PiiKind = Literal["email", "ip", "phone", "card", "iban", "secret"]
@@ -159,6 +160,18 @@ class Decontamination(Frozen):
     """Consecutive words that count as a match; a shorter text counts as a whole."""
 
 
+class Towards(TextSample):
+    """Text of the base model: within a domain, documents like it are drawn rather than others.
+
+    By DSIR: hashed word unigrams and bigrams, of the text against the domain's own documents.
+    """
+
+    max_ngrams: Annotated[int, Field(ge=1)] | None = None
+    """How many n-grams of a document count at most, lest length decide; 1000000000 counts all.
+    Default: of some such bounds the one that comes nearest to a half of the text when the weights
+    are made from the other; where that is a plain draw, the domain is not resampled."""
+
+
 class Sample(Frozen):
     """How much to take of what."""
 
@@ -173,6 +186,8 @@ class Sample(Frozen):
     """Shares of languages, on any scale; where none are given, those of the mixture, or whatever
     the documents are in. Domains come first; how languages fall on them is raked from what there
     is, unless the mixture says it. A document of another language is not sampled."""
+    towards: Towards | None = None
+    """Resample within domains towards a sample of text."""
     on_shortfall: Literal["redistribute", "shrink"] = "redistribute"
     """A domain short of its quota: fill the budget from the others in proportion, or shrink the
     budget until the proportions hold."""

@@ -11,8 +11,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("schemas", "pipeline", "flows")
 STAGES = (
-    "acquire", "normalize", "annotate", "filter", "dedup", "quality", "mixture", "sample",
-    "export", "report", "audit", "replay",
+    "acquire", "normalize", "annotate", "filter", "dedup", "quality", "resample", "mixture",
+    "sample", "export", "report", "audit", "replay",
 )  # fmt: skip
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.buffers import text_buffers
-from pipeline.dedup.shingles import cached_fold_table, shingles_of
+from pipeline.buffers import cached_fold_table, text_buffers
+from pipeline.dedup.shingles import shingles_of
 from pipeline.fingerprint import derive_seed
 from pipeline.kernels.minhash import Signatures, band_hashes, permutations, signatures
 from pipeline.kernels.shingles import Hashes

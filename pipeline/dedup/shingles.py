@@ -1,20 +1,13 @@
-"""From Arrow's texts to shingles.
-
-Pure, but for a table of lower case that is made once a process.
-"""
-
-import functools
+"""From Arrow's texts to shingles. Pure."""
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.buffers import text_buffers
+from pipeline.buffers import cached_fold_table, text_buffers
 from pipeline.kernels.shingles import (
     MULTIPLIER,
-    FoldTable,
     Integers,
     ShortHashes,
-    fold_table,
     shingle_sets,
 )
 
@@ -25,9 +18,3 @@ def shingles_of(
     """Return the texts' distinct shingles (uint32), end to end, and where each text's begin."""
     data, offsets = text_buffers(texts)
     return shingle_sets(data, offsets, ngram, cached_fold_table(), np.uint64(multiplier))
-
-
-@functools.cache
-def cached_fold_table() -> FoldTable:
-    """Return the table of words and lower case, made once a process."""
-    return fold_table()

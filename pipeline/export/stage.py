@@ -52,6 +52,7 @@ class ExportPlan:
     classifiers: Mapping[str, Mapping[str, Any]]
     dedup: Mapping[str, Any]
     quality: Mapping[str, Any] = field(default_factory=dict)
+    resampling: Mapping[str, Any] = field(default_factory=dict)
     alarms: tuple[str, ...] = ()
     evaluation: tuple[EvaluationFile, ...] = ()
 
@@ -133,6 +134,7 @@ def _manifest(plan: ExportPlan, files: Sequence[FileEntry]) -> Manifest:
         sources=count_sources(plan.dispositions, plan.shards, plan.recipe),
         classifiers={name: dict(figures) for name, figures in plan.classifiers.items()},
         quality=dict(plan.quality),
+        resampling=dict(plan.resampling),
         alarms=plan.alarms,
         evaluation=plan.evaluation,
         dedup=dict(plan.dedup),

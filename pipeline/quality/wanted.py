@@ -15,10 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.errors import ConfigError
-from pipeline.fingerprint import file_sha256
-from pipeline.quality.match import Scorer, count_texts, matched_shares, sample_files, score_texts
+from pipeline.quality.match import KEY, Scorer, matched_shares, score_texts
 from pipeline.quality.published import load_cut
+from pipeline.text_sample import check_domains, count_texts, sample_digests
 from schemas.quality import DEFAULT, Match, Quality
 from schemas.quality_cut import QualityCut
 
@@ -71,25 +70,17 @@ def resolve_wanted(quality: Quality | None, target: Collection[str], base: Path)
         return Wanted()
     if quality.cut is not None:
         cut = load_cut(quality.cut)
-        _check_domains("quality.cut", cut.domains, target)
+        check_domains("quality.cut", cut.domains, target)
         stated = {} if cut.shares is None else dict.fromkeys(cut.domains, cut.shares)
         return Wanted(cut.bands, stated, cut=cut)
     if quality.match is not None:
-        counts = count_texts(quality.match, base)
-        _check_domains("quality.match", counts, target)
-        digests = tuple(file_sha256(path) for path, _ in sample_files(quality.match, base))
+        counts = count_texts(quality.match, base, KEY)
+        check_domains(KEY, counts, target)
+        digests = sample_digests(quality.match, base, KEY)
         return Wanted(quality.bands, match=quality.match, num_texts=counts, digests=digests)
     if quality.drop_lowest_fraction:
         return Wanted((quality.drop_lowest_fraction,), {DEFAULT: (0.0, 1.0)})
     return Wanted(quality.bands, quality.shares)
-
-
-def _check_domains(key: str, found: Collection[str], target: Collection[str]) -> None:
-    if not set(found) & set(target):
-        raise ConfigError(
-            f"{key}: is of {', '.join(found)}, of which the mixture asks for nothing; it asks for "
-            f"{', '.join(target)}"
-        )
 
 
 def with_sample(wanted: Wanted, base: Path, score: Scorer, tokenizer: str) -> Wanted:

@@ -14,6 +14,7 @@ from pipeline.report import (
     model_sections,
     provenance_sections,
     quality_section,
+    resample_section,
 )
 from pipeline.report import build_plots as plots
 from pipeline.report.data import NUM_QUALITY_BINS, BuildData, short_count
@@ -66,6 +67,8 @@ def build_sections(
     yield shape_section(data)
     if manifest.quality:
         yield quality_section.quality_section(manifest.quality)
+    if manifest.resampling:
+        yield resample_section.resample_section(manifest.resampling)
     if manifest.dedup:
         yield model_sections.dedup_section(manifest.dedup)
     if "lines" in manifest.dedup:

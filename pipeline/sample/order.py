@@ -43,6 +43,23 @@ def _keys_of(ids: pa.Array, seed: np.uint64) -> Keys:
     return keys
 
 
+def weighted_keys(keys: Keys, log_weights: npt.NDArray[np.float64]) -> Keys:
+    """Return keys in whose order documents come as if drawn one by one by their weights.
+
+    Gumbel top-k (Efraimidis and Spirakis 2006): by -log(1 - u) / weight, u uniform by the key. If
+    the log weight is NaN the key stays; so it does for all of a domain, or for none. Numbers are
+    rounded to steps of 2^-32 in the logarithm, so that the last bit of a machine's own logarithm
+    does not count; what is equal then goes by id.
+    """
+    is_weighted = ~np.isnan(log_weights)
+    uniform = ((keys[is_weighted] >> np.uint64(11)).astype(np.float64) + 0.5) * 2.0**-53
+    places = np.log(-np.log1p(-uniform)) - log_weights[is_weighted]
+    steps = np.clip(np.round(places * 2.0**32), -(2.0**62), 2.0**62).astype(np.int64)
+    made = keys.copy()
+    made[is_weighted] = (steps + (1 << 62)).astype(np.uint64)
+    return made
+
+
 def in_draw_order(rows: Rows, keys: Keys, ids: pa.Array | pa.ChunkedArray) -> Rows:
     """Return `rows` by ascending key, equal keys by id; `keys` and `ids` are those of all rows."""
     ordered = rows[np.argsort(keys[rows], kind="stable")]

@@ -1,8 +1,9 @@
 """The documents of each domain: which can be drawn, in which order, and which are held out.
 
-Reads candidates (id, domain, num_tokens, quality_band); gives pools of rows. Always true: what has
-tokens is in one pool, either to draw from, held out, or set aside as a copy of one held out; what
-is in a pool, and in which order, does not depend on the order of the candidates' rows.
+Reads candidates (id, domain, num_tokens, quality_band; language and log_weight where they matter);
+gives pools of rows. Always true: what has tokens, and a language asked for, is in one pool, either
+to draw from, held out, or set aside as a copy of one held out; what is in a pool, and in which
+order, does not depend on the order of the candidates' rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline.errors import IntegrityError
 from pipeline.sample.heldout import choose_heldout
-from pipeline.sample.order import Rows, draw_keys, in_draw_order
+from pipeline.sample.order import Rows, draw_keys, in_draw_order, weighted_keys
 from schemas.document import CONTENT_DIGITS
 from schemas.domain import DOMAINS
 
@@ -112,6 +113,9 @@ def make_pools(
     """
     ids = candidates.column("id")
     keys = {purpose: draw_keys(ids, seed, purpose) for purpose in ("heldout", "sample")}
+    if "log_weight" in candidates.column_names:
+        weights = candidates.column("log_weight").cast(pa.float64()).to_numpy()
+        keys["sample"] = weighted_keys(keys["sample"], weights)
     num_tokens = candidates.column("num_tokens").to_numpy()
     bands = candidates.column("quality_band").fill_null(NO_BAND).to_numpy()
     places = language_places(candidates, languages)

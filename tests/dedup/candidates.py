@@ -86,8 +86,12 @@ def deduplicate_with(
     return DedupResult(_as_table(ids, found, NOTHING_EARLIER), found.figures)
 
 
+def words_by_hand(text: str) -> list[str]:
+    return WORD.findall(text.lower().replace("ς", "σ"))  # as the kernel says
+
+
 def shingles_by_hand(text: str, ngram: int) -> set[tuple[str, ...]]:
-    words = WORD.findall(text.lower().replace("ς", "σ"))  # as the kernel says
+    words = words_by_hand(text)
     size = min(ngram, len(words))
     return {tuple(words[i : i + size]) for i in range(len(words) - size + 1)} if words else set()
 

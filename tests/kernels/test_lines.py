@@ -7,8 +7,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.buffers import text_buffers
-from pipeline.dedup.shingles import cached_fold_table
+from pipeline.buffers import cached_fold_table, text_buffers
 from pipeline.kernels.lines import LongLines, long_lines, repeats_within
 from tests.dedup.candidates import WORD
 

@@ -3,8 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from pipeline.buffers import text_buffers
-from pipeline.dedup.shingles import cached_fold_table
+from pipeline.buffers import cached_fold_table, text_buffers
 from pipeline.kernels.shingles import MULTIPLIER, shingle_hashes, word_hashes
 
 

@@ -13,8 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.buffers import text_buffers
-from pipeline.dedup.shingles import cached_fold_table
+from pipeline.buffers import cached_fold_table, text_buffers
 from pipeline.fingerprint import derive_seed
 from pipeline.kernels.lines import LongLines, distinct_lines, long_lines
 from schemas.attributes import LINES

@@ -1,0 +1,1 @@
+"""Importance resampling: documents weighed by how like a sample of text they are."""
