@@ -38,7 +38,9 @@ NUM_MODELS = 6
 CONTEXT = 128  # the first token included
 PASSAGE_CHARACTERS, MIN_CHARACTERS = 1_200, 150
 NUM_DOCUMENTS = 20_000
-NUM_STEPS, BATCH_SIZE, LEARNING_RATE = 800, 32, 3e-3
+NUM_STEPS, BATCH_SIZE = 1_200, 32
+HIDDEN_RATE, OTHER_RATE = 0.02, 4e-3
+VOCABULARY_SIZE = 1_024
 NUM_SAMPLES = 3_000
 SAMPLE_CHARACTERS = 8_000_000
 SEED = 1
@@ -95,7 +97,7 @@ def _train_tokenizer(texts: Sequence[str]) -> TextEncoder:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=2_048,
+        vocab_size=VOCABULARY_SIZE,
         show_progress=False,
         special_tokens=[END_OF_TEXT],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
@@ -105,19 +107,33 @@ def _train_tokenizer(texts: Sequence[str]) -> TextEncoder:
 
 
 def _train(model: torch.nn.Module, rows: np.ndarray, generator: np.random.Generator) -> None:
-    """Train with AdamW, a short warm-up and a cosine to a twentieth; each row begins a document."""
+    """Train with Muon and AdamW (embeddings, norms), a short warm-up and a straight fall to 0.
+
+    Each row begins a document. Muon brings so small a model in so few steps a good deal further,
+    and what it writes is then nearer to what it read.
+    """
     model.train()
-    optimizer = torch.optim.AdamW(model.parameters(), betas=(0.9, 0.95), weight_decay=0.01)
+    named = dict(model.named_parameters())
+    hidden = [each for name, each in named.items() if each.ndim == 2 and "embed" not in name]
+    others = [each for name, each in named.items() if each.ndim != 2 or "embed" in name]
+    optimizers = [
+        torch.optim.Muon(hidden, lr=HIDDEN_RATE, weight_decay=0.0, momentum=0.95),
+        torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
+    ]
+    peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
     for step in range(NUM_STEPS):
-        decay = 0.05 + 0.95 * (1 + np.cos(np.pi * step / NUM_STEPS)) / 2
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * decay * min(1, (step + 1) / 50)
+        factor = min(1, (step + 1) / 30) * (1 - step / NUM_STEPS)
+        for optimizer, peak in zip(optimizers, peaks, strict=True):
+            optimizer.param_groups[0]["lr"] = peak * factor
+            optimizer.zero_grad()
         batch = torch.from_numpy(rows[generator.integers(0, len(rows), BATCH_SIZE)])
-        loss = model(input_ids=batch, labels=batch).loss
-        optimizer.zero_grad()
-        loss.backward()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(input_ids=batch).logits[:, :-1]
+        targets = batch[:, 1:].flatten()
+        torch.nn.functional.cross_entropy(logits.flatten(0, 1).float(), targets).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
 
 def print_overlaps(model: Path, categories: Sequence[Category], store: Store) -> None:
