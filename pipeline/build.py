@@ -45,14 +45,15 @@ from pipeline.repeated_lines import cut_repeated_lines
 from pipeline.resample.towards import Wished, resolve_towards
 from pipeline.resampling import resampling_figures, weigh_candidates
 from pipeline.runtime import Runtime
+from pipeline.sample.cells import CANDIDATE
 from pipeline.sample.languages import LanguageShares
-from pipeline.sample.stage import CANDIDATE, draw_sample
+from pipeline.sample.stage import draw_sample
 from pipeline.shard import Shard, Unit
 from pipeline.tokens import locate_tokenizer
 from schemas.manifest import Manifest
 from schemas.recipe import Recipe
 
-BUILD_VERSION = 4  # raise it when the same stage results lead to other shards
+BUILD_VERSION = 5  # raise it when the same stage results lead to other shards
 
 
 def build(recipe: Recipe, base: Path, output: Path, runtime: Runtime) -> Manifest:

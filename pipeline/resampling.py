@@ -195,7 +195,7 @@ def _trials(
     for group, budget in enumerate(budgets):
         rows = np.flatnonzero(groups == group)
         own = census.select(["id", "num_tokens"]).take(pa.array(rows))
-        keys, tokens = draw_keys(own["id"], seed, "resample"), own["num_tokens"].to_numpy()
+        keys, tokens = draw_keys(own["id"].combine_chunks(), seed, "resample"), own["num_tokens"].to_numpy()
         for layer, bound in enumerate(bounds):
             weights = log_weights(sums.by_half[rows], sums.num_ngrams[rows], bound)
             taken[layer, rows] = drawn_by(weights, keys, tokens, budget)

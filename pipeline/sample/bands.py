@@ -1,4 +1,4 @@
-"""Quotas of quality bands within a domain, and the documents that fill them.
+"""Quotas of quality bands within a domain.
 
 Reads the shares wanted of each band and what each band holds; gives quotas in whole tokens, by
 exact rational arithmetic. Always true: quotas sum to the domain's, everything is taken once before
@@ -11,12 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-import numpy as np
-
 from pipeline.sample.explain import MIN_REMARKABLE_FRACTION, percent
 from pipeline.sample.feasible import whole_tokens
-from pipeline.sample.pool import Pool
-from pipeline.sample.select import Copies, choose_copies
 
 
 @dataclass(frozen=True)
@@ -85,17 +81,3 @@ def _level(bands: Sequence[_Bounds], quota: int) -> Fraction:
             return before + (quota - given) * (level - before) / (total - given)
         before, given = level, total
     return before
-
-
-def choose_copies_by_band(pool: Pool, wanted: BandQuotas, max_tokens: int) -> Copies:
-    """Return how often to take each document of `pool`, each band as near its quota as it gets.
-
-    `max_tokens` bounds the total of all bands, repetitions included.
-    """
-    copies = np.zeros(len(pool.rows), np.int32)
-    left = max_tokens - sum(wanted.quotas)
-    for band, quota in enumerate(wanted.quotas):
-        rows = np.flatnonzero(pool.bands == band)
-        copies[rows] = choose_copies(pool.num_tokens[rows], quota, quota + left)
-        left += quota - int(pool.num_tokens[rows] @ copies[rows])
-    return copies

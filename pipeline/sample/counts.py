@@ -1,18 +1,16 @@
 """The figures of each domain after drawing: what was wanted, what there was, what was taken.
 
-Reads pools, copies and quotas; gives DomainCounts, the form in which the manifest states them.
+Reads what cells give and quotas; gives DomainCounts, the form in which the manifest states them.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from pipeline.sample.bands import BandQuotas
+from pipeline.sample.cells import Axes, Counts
 from pipeline.sample.explain import Budget, DomainFigures, explain
 from pipeline.sample.feasible import Feasible
-from pipeline.sample.pool import Pool
-from pipeline.sample.select import Copies
+from pipeline.sample.fill import Filled
 from schemas.manifest import DomainCounts
 from schemas.recipe import Sample
 
@@ -24,38 +22,41 @@ class Counter:
     target: Mapping[str, float]
     config: Sample
     feasible: Feasible
-    num_taken: int
+    filled: Filled
 
-    def count(
-        self, domain: str, pool: Pool, copies: Copies, bands: BandQuotas | None
-    ) -> DomainCounts:
+    def count(self, domain: str, num_held_out: int, bands: BandQuotas | None) -> DomainCounts:
         """Return the figures of one domain; `bands` where its quality bands have quotas."""
-        num_tokens = pool.num_taken(copies)
+        filled = self.filled
+        num_tokens = self._total(filled.taken, domain)
+        num_available = self._total(filled.available, domain)
         said = (
-            self._explanation(domain, pool, num_tokens, bands),
+            self._explanation(domain, num_available, num_tokens, bands),
             bands.explanation() if bands else "",
         )
         return DomainCounts(
             name=domain,
             target=self.target.get(domain, 0.0),
             feasible=self.feasible.shares[domain],
-            achieved=num_tokens / self.num_taken,
-            num_available=pool.num_available,
+            achieved=num_tokens / int(filled.taken.sum()),
+            num_available=num_available,
             num_tokens=num_tokens,
-            num_documents=int(np.count_nonzero(copies)),
-            num_repeated_tokens=num_tokens - pool.num_taken(copies > 0),
-            num_held_out=len(pool.heldout),
+            num_documents=self._total(filled.documents, domain),
+            num_repeated_tokens=self._total(filled.repeated, domain),
+            num_held_out=num_held_out,
             explanation=". ".join(filter(None, said)),
         )
 
+    def _total(self, by_cell: Counts, domain: str) -> int:
+        return int(self.filled.axes.of_domain(by_cell, domain).sum())
+
     def _explanation(
-        self, domain: str, pool: Pool, num_tokens: int, bands: BandQuotas | None
+        self, domain: str, num_available: int, num_tokens: int, bands: BandQuotas | None
     ) -> str:
         share = self.target.get(domain, 0.0)
         figures = DomainFigures(
             target=share,
             num_wanted=round(share * self.config.tokens),
-            num_available=pool.num_available,
+            num_available=num_available,
             max_epochs=max_epochs(self.config, domain),
             quota=self.feasible.quotas[domain],
             num_taken=num_tokens,
@@ -70,9 +71,8 @@ def max_epochs(config: Sample, domain: str) -> float:
     return config.max_epochs_by_domain.get(domain, config.max_epochs)
 
 
-def max_supply(pool: Pool, config: Sample, domain: str, num_languages: int) -> list[int]:
+def max_supply(axes: Axes, available: Counts, config: Sample, domain: str) -> list[int]:
     """Return the most tokens that each language of `domain` can give, repetitions included."""
     epochs = max_epochs(config, domain)
-    held = np.zeros(num_languages, np.int64)
-    np.add.at(held, pool.languages, pool.num_tokens)
+    held = axes.of_domain(available, domain).sum(axis=1)
     return [int(tokens * epochs) for tokens in held.tolist()]

@@ -1,49 +1,48 @@
 """The figures of each language after drawing, in the form in which the manifest states them.
 
-Reads pools, copies and quotas; gives LanguageCounts.
+Reads what cells give and quotas; gives LanguageCounts.
 """
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-
+from pipeline.sample.cells import Counts
 from pipeline.sample.explain import percent
+from pipeline.sample.fill import Filled
 from pipeline.sample.languages import LanguageShares
-from pipeline.sample.pool import Pool
-from pipeline.sample.select import Copies
 from schemas.manifest import LanguageCounts
 
 MIN_REMARKABLE = 0.001  # of the corpus, between what is asked for and what can be had
 
 
 def count_languages(
-    wanted: LanguageShares,
-    pools: Mapping[str, Pool],
-    copies: Mapping[str, Copies],
-    quotas: Mapping[str, Sequence[int]],
+    wanted: LanguageShares, filled: Filled, quotas: Mapping[str, Sequence[int]]
 ) -> tuple[LanguageCounts, ...]:
     """Return the figures of each language that is wanted."""
     total = max(1, sum(map(sum, quotas.values())))
-    num_taken = sum(pool.num_taken(copies[domain]) for domain, pool in pools.items())
+    taken, available, documents = (
+        _by_language(filled, by_cell)
+        for by_cell in (filled.taken, filled.available, filled.documents)
+    )
     found = []
     for place, (name, share) in enumerate(wanted.languages.items()):
-        parts = [(pool.of_language(place), copies[domain]) for domain, pool in pools.items()]
-        num_tokens = sum(own.num_taken(taken[places]) for (places, own), taken in parts)
-        num_available = sum(own.num_available for (_, own), _ in parts)
         feasible = sum(each[place] for each in quotas.values()) / total
         found.append(
             LanguageCounts(
                 name=name,
                 target=share,
                 feasible=feasible,
-                achieved=num_tokens / max(1, num_taken),
-                num_available=num_available,
-                num_tokens=num_tokens,
-                num_documents=sum(np.count_nonzero(taken[places]) for (places, _), taken in parts),
-                explanation=_explanation(share, feasible, num_available),
+                achieved=taken[place] / max(1, sum(taken)),
+                num_available=available[place],
+                num_tokens=taken[place],
+                num_documents=documents[place],
+                explanation=_explanation(share, feasible, available[place]),
             )
         )
     return tuple(found)
+
+
+def _by_language(filled: Filled, by_cell: Counts) -> list[int]:
+    return [int(tokens) for tokens in by_cell.reshape(filled.axes.shape).sum(axis=(0, 2))]
 
 
 def _explanation(target: float, feasible: float, num_available: int) -> str:

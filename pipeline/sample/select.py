@@ -1,31 +1,30 @@
-"""Which documents of one domain fill its quota, and how often each.
+"""Which documents of one cell fill its quota.
 
-Reads token counts in drawing order; gives copies. Whole documents only. Always true: copies
-differ by at most one within a domain, and everything is taken once before anything twice.
+Reads token counts in drawing order; gives what is taken. Whole documents only. Always true:
+everything is taken once before anything twice, and copies differ by at most one within a cell.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 Counts = npt.NDArray[np.int64]
-Copies = npt.NDArray[np.int32]
+WINDOW = 4096  # documents, next in drawing order, of which the last ones are chosen by length
 
 
-def choose_copies(num_tokens: Counts, quota: int, max_tokens: int) -> Copies:
-    """Return how often to take each document (int32), for a total as near `quota` as it gets.
+def divide_quota(quota: int, unique: int) -> tuple[int, int]:
+    """Return how often everything is taken, and the tokens that are drawn once more.
 
-    `num_tokens` (int64, above zero) is in drawing order. `max_tokens` bounds the total,
-    repetitions included, and is at least `quota`. Where the documents hold less than the quota,
-    each is taken a whole number of times and the rest of the quota is drawn once more.
+    `unique`: the tokens of all documents, counted once; above zero where the quota is.
     """
-    unique = int(num_tokens.sum())
-    repeats, rest = divmod(quota, unique) if unique else (0, 0)
-    chosen = choose_once(num_tokens, rest, max_tokens - repeats * unique)
-    return (repeats + chosen).astype(np.int32)
+    return divmod(quota, unique) if unique else (0, 0)
 
 
 def choose_once(num_tokens: Counts, quota: int, max_tokens: int) -> npt.NDArray[np.bool_]:
     """Return which documents to take once: as many as fit, in order, then what fills the gap best.
+
+    `num_tokens` (int64, above zero) is in drawing order. `max_tokens` bounds the total, and is at
+    least `quota`. What fills the gap is chosen from the first that does not fit and the WINDOW next
+    ones, so nothing need be known of those behind them.
 
     The gap takes the longest document that fits, again and again: few documents chosen for their
     length. (Taking whatever comes next and fits would fill it with short ones: of books, drawn
@@ -37,7 +36,8 @@ def choose_once(num_tokens: Counts, quota: int, max_tokens: int) -> npt.NDArray[
     totals = np.cumsum(num_tokens)
     num_first = int(np.searchsorted(totals, quota, side="right"))
     gap = quota - (int(totals[num_first - 1]) if num_first else 0)
-    rest = num_first + np.argsort(num_tokens[num_first:], kind="stable")
+    near = num_tokens[num_first : num_first + 1 + WINDOW]
+    rest = num_first + np.argsort(near, kind="stable")
     chosen[:num_first] = True
     chosen[rest[_best_fit(num_tokens[rest], gap)]] = True
     left = rest[~chosen[rest]]

@@ -1,72 +1,61 @@
 """Draw the anchor corpus: which documents are kept, held out or left, and how often each is taken.
 
-Reads the documents that survived every stage (id, domain, language, num_tokens, quality_band),
-target shares of domains, of languages and quality bands where they matter, and the recipe's
-`sample`; gives one decision a document and the figures of each domain and language. Always true:
-the result depends on the documents, not on the order of their rows; no text of a held-out document
-is kept; a domain's tokens never exceed what its documents hold times the epochs allowed.
+Reads the documents that survived every stage (id, domain, language, num_tokens, quality_band and,
+where some are to be drawn before others, log_weight), target shares of domains, of languages and
+quality bands where they matter, and the recipe's `sample`; gives one decision a document and the
+figures of each domain and language. Candidates are gone through some four times and held nowhere,
+so memory does not grow with them. Always true: the result depends on the documents, not on the
+order of their rows nor on the batches they come in; no text of a held-out document is kept; a
+domain's tokens never exceed what its documents hold times the epochs allowed.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from pipeline.census import RECURRING
 from pipeline.errors import InputError
+from pipeline.sample.cells import Axes, Batches, batches_of_table
 from pipeline.sample.counts import Counter, max_supply
+from pipeline.sample.decisions import SELECTION, Decisions
+from pipeline.sample.edge import Bounds, count_tokens, find_edges, whole_ranges
 from pipeline.sample.explain import Budget, explain_nothing
-from pipeline.sample.feasible import feasible_shares
-from pipeline.sample.fill import fill_quotas
+from pipeline.sample.feasible import Feasible, feasible_shares
+from pipeline.sample.fill import fill_cells, quotas_by_cell, rests_of
 from pipeline.sample.language_counts import count_languages
 from pipeline.sample.languages import LanguageShares, language_quotas
-from pipeline.sample.pool import (
-    OTHER_LANGUAGE,
-    Pool,
-    check_candidates,
-    language_places,
-    make_pools,
-)
-from pipeline.sample.select import Copies
+from pipeline.sample.survey import survey
 from schemas.manifest import DomainCounts, LanguageCounts
 from schemas.recipe import Sample
 
-CANDIDATE = ["id", "domain", "language", "num_tokens", "quality_band"]
-SELECTION = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("decision", RECURRING, nullable=False),  # kept, held_out or not_sampled
-        pa.field("copies", pa.int32(), nullable=False),  # 0 unless kept
-        pa.field("reason", RECURRING),  # null for kept
-    ]
-)
-# What can become of a document, as (decision, reason).
-NO_TOKENS, OVER_QUOTA, NOT_IN_TARGET, OTHER_TONGUE, COPY_OF_HELD_OUT, HELD_OUT, KEPT = range(7)
-FATES = (
-    ("not_sampled", "no_tokens"),
-    ("not_sampled", "over_quota"),
-    ("not_sampled", "domain_not_in_target"),
-    ("not_sampled", "language_not_in_target"),
-    ("not_sampled", "copy_of_held_out"),
-    ("held_out", "held_out"),
-    ("kept", None),
-)
 ANY_LANGUAGE = LanguageShares({}, {})
+ANY_BANDS: Mapping[str, Sequence[float]] = MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class Draw:
+    """What decides about each candidate, and the figures by domain."""
+
+    decisions: Decisions
+    domains: tuple[DomainCounts, ...]
+    languages: tuple[LanguageCounts, ...]
+    """Empty where no shares of languages are wanted."""
+
+    @property
+    def total_variation(self) -> float:
+        """Half the summed difference between achieved and feasible shares of domains."""
+        return sum(abs(counts.achieved - counts.feasible) for counts in self.domains) / 2
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """The decisions, in the order of the candidates' rows, and the figures by domain."""
+    """The decisions, in the order of the candidates' rows, and the figures as in Draw."""
 
     selection: pa.Table
     domains: tuple[DomainCounts, ...]
     total_variation: float
-    """Half the summed difference between achieved and feasible shares of domains."""
     languages: tuple[LanguageCounts, ...] = ()
-    """Empty where no shares of languages are wanted."""
 
 
 def draw_sample(
@@ -74,76 +63,64 @@ def draw_sample(
     target: Mapping[str, float],
     config: Sample,
     seed: int,
-    band_shares: Mapping[str, Sequence[float]] = MappingProxyType({}),
+    band_shares: Mapping[str, Sequence[float]] = ANY_BANDS,
     wanted: LanguageShares = ANY_LANGUAGE,
 ) -> Drawn:
-    """Return which of `candidates` (CANDIDATE columns, unique ids) make up the corpus.
+    """Return the decisions about candidates that are in memory; otherwise as `draw`."""
+    batches = batches_of_table(candidates)
+    drawn = draw(batches, target, config, seed, band_shares, wanted)
+    decided = [drawn.decisions.decide(batch) for batch in batches()]
+    selection = pa.Table.from_batches(decided, SELECTION).unify_dictionaries()
+    return Drawn(selection, drawn.domains, drawn.total_variation, drawn.languages)
+
+
+def draw(
+    batches: Batches,
+    target: Mapping[str, float],
+    config: Sample,
+    seed: int,
+    band_shares: Mapping[str, Sequence[float]] = ANY_BANDS,
+    wanted: LanguageShares = ANY_LANGUAGE,
+    bounds: Bounds = Bounds(),  # noqa: B008 - it is frozen
+) -> Draw:
+    """Return what decides which candidates (CANDIDATE columns, unique ids) make up the corpus.
 
     `target` holds shares that sum to 1; `band_shares` those of quality bands, for domains where
-    bands matter; `wanted` those of languages, if any are. Raises InputError where no document can
-    be taken, and IntegrityError for an id given twice, a domain that is none or a band without a
-    share.
+    bands matter; `wanted` those of languages, if any are. `bounds` changes memory and time alone.
+    Raises InputError where no document can be taken, and IntegrityError for an id given twice, a
+    domain that is none or a band without a share.
     """
-    check_candidates(candidates, band_shares)
-    names = tuple(wanted.languages)
-    pools = make_pools(candidates, target, config.heldout_documents, seed, names)
-    supply = {
-        domain: max_supply(pool, config, domain, max(1, len(names)))
-        for domain, pool in pools.items()
-    }
+    axes = Axes(tuple(wanted.languages), band_shares)
+    known = survey(batches, axes, target, config.heldout_documents, seed)
+    counted = count_tokens(batches, known, whole_ranges(axes.num_cells), bounds)
+    available = counted.tokens.sum(axis=1)
+    supply = {domain: max_supply(axes, available, config, domain) for domain in known.domains}
     in_all = {domain: sum(by_language) for domain, by_language in supply.items()}
     feasible = feasible_shares(target, in_all, config.tokens, config.on_shortfall)
-    quotas = (
-        language_quotas(feasible.quotas, supply, wanted)
-        if names
-        else {domain: [quota] for domain, quota in feasible.quotas.items()}
-    )
-    filled = {
-        domain: fill_quotas(pool, quotas[domain], supply[domain], band_shares.get(domain))
-        for domain, pool in pools.items()
-    }
-    copies = {domain: each.copies for domain, each in filled.items()}
-    num_taken = sum(pool.num_taken(copies[domain]) for domain, pool in pools.items())
-    if num_taken == 0:
+    quotas = _by_language(feasible, supply, wanted)
+    in_cells = quotas_by_cell(axes, available, quotas)
+    edges = find_edges(batches, known, counted, rests_of(in_cells, available), bounds)
+    documents = counted.documents.sum(axis=1)
+    filled = fill_cells(axes, edges, in_cells, supply, available, documents)
+    if not filled.taken.any():
         budget = Budget(config.tokens, feasible.total, config.on_shortfall)
-        held = {domain: pool.num_available for domain, pool in pools.items()}
+        held = {d: int(axes.of_domain(available, d).sum()) for d in known.domains}
         raise InputError(explain_nothing(held, target, budget))
-    counter = Counter(target, config, feasible, num_taken)
-    domains = tuple(
-        counter.count(domain, pools[domain], copies[domain], filled[domain].bands)
-        for domain in pools
-    )
-    return Drawn(
-        _selection(candidates, pools, copies, target, names),
-        domains,
-        sum(abs(counts.achieved - counts.feasible) for counts in domains) / 2,
-        count_languages(wanted, pools, copies, quotas),
+    counter = Counter(target, config, feasible, filled)
+    return Draw(
+        Decisions(known, target, edges, filled),
+        tuple(
+            counter.count(domain, len(known.held_out.ids[domain]), in_cells.bands.get(domain))
+            for domain in known.domains
+        ),
+        count_languages(wanted, filled, quotas),
     )
 
 
-def _selection(
-    candidates: pa.Table,
-    pools: Mapping[str, Pool],
-    copies: Mapping[str, Copies],
-    target: Mapping[str, float],
-    languages: Sequence[str],
-) -> pa.Table:
-    """Return SELECTION; a document that is in no pool has no tokens, or another language."""
-    num_copies = np.zeros(len(candidates), np.int32)
-    is_other = language_places(candidates, languages) == OTHER_LANGUAGE
-    has_tokens = candidates.column("num_tokens").to_numpy() > 0
-    fates = np.where(is_other & has_tokens, OTHER_TONGUE, NO_TOKENS).astype(np.int8)
-    for domain, pool in pools.items():
-        left = OVER_QUOTA if target.get(domain, 0.0) > 0 else NOT_IN_TARGET
-        fates[pool.rows] = np.where(copies[domain] > 0, KEPT, left)
-        fates[pool.heldout] = HELD_OUT
-        fates[pool.heldout_copies] = COPY_OF_HELD_OUT
-        num_copies[pool.rows] = copies[domain]
-    decisions, reasons = zip(*FATES, strict=True)
-    columns = {
-        "id": candidates.column("id"),
-        "decision": pc.take(pa.array(decisions).dictionary_encode(), pa.array(fates)),
-        "copies": pa.array(num_copies),
-        "reason": pc.take(pa.array(reasons).dictionary_encode(), pa.array(fates)),
-    }
-    return pa.table(columns, schema=SELECTION)
+def _by_language(
+    feasible: Feasible, supply: Mapping[str, Sequence[int]], wanted: LanguageShares
+) -> dict[str, list[int]]:
+    """Return the quotas of each domain by language, of which there is one where none is wanted."""
+    if wanted.languages:
+        return language_quotas(feasible.quotas, supply, wanted)
+    return {domain: [quota] for domain, quota in feasible.quotas.items()}

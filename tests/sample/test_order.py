@@ -4,13 +4,12 @@ from random import Random
 
 import numpy as np
 import pyarrow as pa
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.fingerprint import derive_seed
-from pipeline.sample.heldout import choose_heldout
-from pipeline.sample.order import draw_keys, in_draw_order, weighted_keys
+from pipeline.sample.heldout import HeldOutChoice
+from pipeline.sample.order import draw_keys, in_draw_order
 
 MASK = (1 << 64) - 1
 GOLDEN = ["969f92c0cf783ba7", "ab116a5ac10a2884", "b4055bd3d531dc5f"]
@@ -58,9 +57,11 @@ def test_keys_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:
 
 
 def heldout_of(ids: list[str], num_wanted: int, seed: int) -> set[str]:
-    texts = pa.chunked_array([ids[:7], ids[7:]], pa.string())
-    keys = draw_keys(texts, seed, "heldout")
-    return {ids[row] for row in choose_heldout(np.arange(len(ids)), keys, texts, num_wanted)}
+    choice = HeldOutChoice(num_wanted)
+    for part in (ids[:7], ids[7:]):
+        texts = pa.array(part, pa.string())
+        choice.add(texts, draw_keys(texts, seed, "heldout"), np.arange(len(texts)))
+    return set(choice.chosen().to_pylist())
 
 
 @settings(max_examples=100)
@@ -89,28 +90,3 @@ def test_heldout_documents_do_not_depend_on_their_rows(
 def test_more_heldout_documents_include_the_fewer() -> None:
     ids = [f"d{i}" for i in range(1000)]
     assert heldout_of(ids, 20, seed=5) < heldout_of(ids, 60, seed=5)
-
-
-def test_weights_choose_as_if_documents_were_drawn_one_by_one() -> None:
-    ids = pa.array([f"d{number}" for number in range(3)])
-    weights = np.log([0.6, 0.3, 0.1])
-    firsts, seconds = np.zeros(3), np.zeros(3)
-    for seed in range(20_000):
-        order = np.argsort(weighted_keys(draw_keys(ids, seed, "sample"), weights))
-        firsts[order[0]] += 1
-        seconds[order[1]] += order[0] == 0
-    assert firsts / 20_000 == pytest.approx([0.6, 0.3, 0.1], abs=0.012)
-    assert seconds / firsts[0] == pytest.approx([0, 0.75, 0.25], abs=0.015)
-
-
-def test_equal_weights_and_none_keep_the_order() -> None:
-    ids = pa.array([f"d{number}" for number in range(5_000)])
-    keys = draw_keys(ids, 0, "sample")
-    assert (np.argsort(weighted_keys(keys, np.full(5_000, 2.5))) == np.argsort(keys)).all()
-    assert (weighted_keys(keys, np.full(5_000, np.nan)) == keys).all()
-
-
-def test_extreme_weights_come_first_and_last() -> None:
-    keys = draw_keys(pa.array(["a", "b", "c"]), 0, "sample")
-    found = weighted_keys(keys, np.array([-1e12, 0.0, 1e12]))
-    assert np.argsort(found).tolist() == [2, 1, 0]

@@ -1,13 +1,22 @@
 """Copies: whole documents, near the quota, evenly repeated."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.sample.select import choose_copies, choose_once
+from pipeline.sample.select import WINDOW, choose_once, divide_quota
 
 sizes = st.lists(st.integers(1, 60), max_size=40)
+
+
+def choose_copies(
+    num_tokens: npt.NDArray[np.int64], quota: int, max_tokens: int
+) -> npt.NDArray[np.int64]:
+    """How often each document of a cell is taken."""
+    repeats, rest = divide_quota(quota, int(num_tokens.sum()))
+    return repeats + choose_once(num_tokens, rest, max_tokens - repeats * int(num_tokens.sum()))
 
 
 def slow_choose_once(num_tokens: list[int], quota: int) -> list[bool]:
@@ -57,7 +66,6 @@ def test_repetition_is_even_and_bounded(
     max_tokens = int(int(tokens.sum()) * max_epochs)
     quota = data.draw(st.integers(0, max_tokens))
     copies = choose_copies(tokens, quota, max_tokens)
-    assert copies.dtype == np.int32
     if len(copies):
         assert copies.max() - copies.min() <= 1
         assert copies.max() <= np.ceil(max_epochs)
@@ -103,3 +111,13 @@ def test_what_is_taken_is_as_long_as_what_there_is() -> None:
         chosen = choose_once(lengths, 1_000_000, max_tokens=10**9)
         means.append(lengths[chosen].mean() / lengths.mean())
     assert 0.85 < np.mean(means) < 1.15
+
+
+@given(st.integers(0, 2**32), st.integers(0, 5_000))
+def test_nothing_depends_on_documents_behind_the_window(seed: int, quota: int) -> None:
+    tokens = np.random.default_rng(seed).integers(1, 90, WINDOW + 200)
+    chosen = choose_once(tokens, quota, max_tokens=10**9)
+    num_first = int(np.argmax(np.cumsum(tokens) > quota))
+    end = num_first + 1 + WINDOW
+    assert np.array_equal(chosen[:end], choose_once(tokens[:end], quota, max_tokens=10**9))
+    assert not chosen[end:].any()

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import InputError, IntegrityError
-from pipeline.sample.stage import FATES, SELECTION, Drawn, draw_sample
+from pipeline.sample.decisions import FATES, SELECTION
+from pipeline.sample.stage import Drawn, draw_sample
 from schemas.domain import DOMAINS
 from schemas.manifest import DomainCounts
 from schemas.recipe import Sample
