@@ -11,6 +11,7 @@ from tests.benchmarks import (
     language,
     orchestration,
     repeated_lines,
+    sampling,
     scale,
     signatures,
     tokenizer_mixture,
@@ -25,6 +26,7 @@ def main() -> None:
     whole_job.main()
     scale.main()
     annotation.main()
+    sampling.main()
     orchestration.main()
     if CORPORA.is_dir():
         decontamination.main(CORPORA)
