@@ -12,6 +12,7 @@ from tests.benchmarks import (
     model_samples,
     orchestration,
     repeated_lines,
+    sampling,
     scale,
     signatures,
     tokenizer_mixture,
@@ -26,6 +27,7 @@ def main() -> None:
     whole_job.main()
     scale.main()
     annotation.main()
+    sampling.main()
     orchestration.main()
     if CORPORA.is_dir():
         decontamination.main(CORPORA)
