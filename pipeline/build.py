@@ -262,7 +262,6 @@ def decide_all(
     refuse_nothing_left(census)
     wished, proportions = named.wished, named.target.proportions
     weighed = weigh_candidates(census, shards, wished, proportions, recipe, base, runtime)
-
     languages = LanguageShares(named.target.languages, named.target.cells)
 
     def draw(candidates: pa.Table, config: Sample) -> Drawn:

@@ -182,12 +182,12 @@ class Sample(Frozen):
     max_epochs: Epochs = 1.0
     """How often a document may be repeated to fill its domain's quota."""
     max_epochs_by_domain: dict[Domain, Epochs] = {}
-    towards: Towards | None = None
-    """Resample within domains towards a sample of text."""
     languages: dict[Language, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     """Shares of languages, on any scale; where none are given, those of the mixture, or whatever
     the documents are in. Domains come first; how languages fall on them is raked from what there
     is, unless the mixture says it. A document of another language is not sampled."""
+    towards: Towards | None = None
+    """Resample within domains towards a sample of text."""
     on_shortfall: Literal["redistribute", "shrink"] = "redistribute"
     """A domain short of its quota: fill the budget from the others in proportion, or shrink the
     budget until the proportions hold."""

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.report import (
     axis_sections,
     change_section,
+    evidence_section,
     line_sections,
     model_sections,
     provenance_sections,
@@ -59,6 +60,8 @@ def build_sections(
     yield flow_section(data, manifest)
     yield source_section(manifest)
     yield mixture_section(manifest, mixture)
+    if evidence := evidence_section.evidence_section(manifest, mixture):
+        yield evidence
     if data.topics:
         yield axis_sections.topic_section(data.topics)
     yield shape_section(data)

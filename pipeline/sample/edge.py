@@ -85,7 +85,8 @@ def whole_ranges(num_cells: int) -> Ranges:
 def count_tokens(batches: Batches, known: Survey, ranges: Ranges, bounds: Bounds) -> Histogram:
     """Go through the candidates, and count what the ranges hold."""
     num_cells = len(ranges.low)
-    num_bins = min(bounds.max_cell_bins, max(2, bounds.max_bins // num_cells))
+    most = min(bounds.max_cell_bins, bounds.max_bins // num_cells, known.num_candidates)
+    num_bins = max(2, most)
     spans = [int(high) - int(low) for low, high in zip(ranges.low, ranges.high, strict=True)]
     shifts = [max(0, span.bit_length() - num_bins.bit_length() + 1) for span in spans]
     counted = Histogram(

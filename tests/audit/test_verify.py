@@ -61,7 +61,7 @@ def edit_manifest(build: Path, change: Callable[[dict[str, Any]], Any]) -> None:
 def test_a_finished_build_is_sound(build: Path) -> None:
     result = verify(build)
     assert [check.message for check in result.checks if not check.ok] == []
-    assert len(result.checks) == 15
+    assert len(result.checks) == 16
     assert result.ok
 
 

@@ -9,8 +9,10 @@ from tests.benchmarks import (
     filters,
     html_extraction,
     language,
+    model_samples,
     orchestration,
     repeated_lines,
+    sampling,
     scale,
     signatures,
     tokenizer_mixture,
@@ -25,6 +27,7 @@ def main() -> None:
     whole_job.main()
     scale.main()
     annotation.main()
+    sampling.main()
     orchestration.main()
     if CORPORA.is_dir():
         decontamination.main(CORPORA)
@@ -32,6 +35,7 @@ def main() -> None:
         filters.main()
         html_extraction.main(CORPORA)
         language.main(CORPORA)
+        model_samples.main(CORPORA)
         repeated_lines.main(CORPORA)
         tokenizer_mixture.main(CORPORA)
     else:

@@ -5,7 +5,7 @@ of skewed shares, token counts of a log-normal law with a heavy tail. Half the t
 drawn for another mixture, so that scarce domains are repeated, and every candidate is decided
 about, in one process. Its peak of resident memory is printed, and the total variation by domain,
 by language and by band within domains, counted again from the decisions. Fails above 0.5 % on any
-axis. 100 million candidates need 6 GB of disk. `--weighted` gives the documents weights.
+axis. 100 million candidates need 5 GB of disk. `--weighted` gives the documents weights.
 """
 
 # ruff: noqa: T201

@@ -74,7 +74,7 @@ configs = st.builds(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(documents, configs, st.integers(1, 70), st.integers(0, 5), st.randoms(use_true_random=False))
 def test_batches_bins_and_the_order_of_rows_change_nothing(
     rows: list[dict[str, object]], config: Sample, size: int, window: int, random: Random

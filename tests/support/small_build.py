@@ -217,6 +217,7 @@ def make_plan(folder: Path, recipe: Recipe | None = None) -> ExportPlan:
         dispositions=census,
         mixture={"name": "given", "source": "the recipe", "uncertainty": "Given – not estimated."},
         domains=domains,
+        languages=(),
         total_variation=sum(abs(d.achieved - d.feasible) for d in domains) / 2,
         classifiers={"domain": DOMAIN_FIGURES, "quality": QUALITY_FIGURES},
         evaluation=(EvaluationFile(file="quiz.jsonl", num_items=1_319, num_not_searchable=13),),
