@@ -63,7 +63,7 @@ def train_model(sides: Mapping[str, Sides], shares: np.ndarray, seed: int, folde
     """Write a decoder trained on passages in these shares, and the shares it got."""
     generator = np.random.default_rng(seed)
     kinds = generator.choice(len(sides), size=NUM_DOCUMENTS, p=shares)
-    supply = [_passages(each.training) for each in sides.values()]
+    supply = [passages(each.training) for each in sides.values()]
     used = [0] * len(sides)
     texts = []
     for kind in kinds:
@@ -84,7 +84,8 @@ def train_model(sides: Mapping[str, Sides], shares: np.ndarray, seed: int, folde
     (folder / "truth.json").write_text(json.dumps(dict(zip(sides, truth, strict=True))))
 
 
-def _passages(texts: Sequence[str]) -> list[str]:
+def passages(texts: Sequence[str]) -> list[str]:
+    """Return the pieces of texts that are documents here, in a shuffled order."""
     size = PASSAGE_CHARACTERS
     cut = [text[start : start + size] for text in texts for start in range(0, len(text), size)]
     found = [passage for passage in cut if len(passage) > MIN_CHARACTERS]

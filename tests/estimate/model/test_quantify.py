@@ -106,3 +106,13 @@ def test_confusion_has_a_row_for_each_true_class() -> None:
     probabilities = np.array([[0.9, 0.1], [0.7, 0.3], [0.2, 0.8]])
     rows = confusion(probabilities, np.array([0, 0, 1]))
     assert rows == pytest.approx(np.array([[0.8, 0.2], [0.2, 0.8]]))
+
+
+def test_shares_are_those_that_quapy_finds() -> None:
+    """Figures of QuaPy 0.2.3: EMQ.EM, and PACC by constrained least squares, on the same items."""
+    known, labels = items(np.full(SIZE, 1 / SIZE), 600, 5)
+    seen, _ = items(np.array([0.6, 0.3, 0.1]), 400, 6)
+    found = expect(seen, np.full(SIZE, 1 / SIZE))
+    assert found == pytest.approx([0.58409559, 0.33219142, 0.08371299], abs=1e-6)
+    found = adjust(seen.mean(axis=0), confusion(known, labels))
+    assert found == pytest.approx([0.61776432, 0.32227410, 0.05996158], abs=1e-5)
