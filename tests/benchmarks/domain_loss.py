@@ -32,7 +32,7 @@ def main(corpora: Path, folder: Path) -> None:
     """Print the overlap with the truth of both guesses, for each model in the folder."""
     sides = english(corpora)
     texts = {name: passages(each.sample)[:NUM_PASSAGES] for name, each in sides.items()}
-    homes = sorted(folder.glob("lm*"))
+    homes = sorted(path.parent for path in folder.glob("lm*/truth.json"))
     losses = np.array([losses_of(home, list(texts.values())) for home in homes])
     truths = np.array([_truth(home, sides) for home in homes])
     levels = np.array([_compressed(each) for each in texts.values()])
