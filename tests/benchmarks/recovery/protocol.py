@@ -120,7 +120,9 @@ def planned(size: Size) -> list[Run]:
     """Return all runs: the primary task at 25 % and 5 %, then other ratios, then other tasks."""
     wanted = [(PRIMARY_TASK, arm, ratio) for arm in ARMS for ratio in arm.ratios]
     wanted.sort(key=lambda item: item[2] not in (0.0, 0.25, 0.05))  # stable
-    wanted += [(task, a, r) for task in TASKS if task != PRIMARY_TASK for a in ARMS for r in a.wider]
+    wanted += [
+        (task, a, r) for task in TASKS if task != PRIMARY_TASK for a in ARMS for r in a.wider
+    ]
     return [
         Run(base, task, arm.name, ratio, seed)
         for task, arm, ratio in wanted

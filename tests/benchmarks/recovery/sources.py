@@ -19,7 +19,10 @@ from tests.dedup.candidates import read_jsonl
 Origin = Literal["base", "other", "unrelated"]
 MIN_CODE, MAX_CODE = 500, 100_000  # bytes of a file
 ARTICLE = re.compile(r"^ = ([^=\n]+) = \n", re.MULTILINE)  # of WikiText
-TASK_TEXTS = {"questions": "qa/medquad.jsonl.gz", "word-problems": "instruction/gsm8k_train.jsonl.gz"}
+TASK_TEXTS = {
+    "questions": "qa/medquad.jsonl.gz",
+    "word-problems": "instruction/gsm8k_train.jsonl.gz",
+}
 NOVELS, NOVEL_LANGUAGE = "multilingual/eltec_novels.jsonl.zst", "sl"
 
 

@@ -1,0 +1,91 @@
+"""The base models: one tokenizer, and decoders that read the base's documents once.
+
+Writes HOME/tokenizer/ and HOME/bases/N/ (model, tokenizer, base.json with the losses that forgetting
+is counted from). Bases differ in their first weights and in the order of what they read.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+from pipeline.replay.data import Corpus, pack_corpus
+from pipeline.replay.decoder import (
+    copy_tokenizer,
+    make_batch,
+    new_decoder,
+    reproducible,
+    save_decoder,
+    save_tokenizer,
+)
+from pipeline.replay.schedule import plan_mixture
+from pipeline.replay.tokenizer import TextEncoder, load_tokenizer, train_tokenizer
+from pipeline.replay.training import train
+from schemas.finetune import FreshDecoder
+from tests.benchmarks.recovery.parts import base_documents
+from tests.benchmarks.recovery.protocol import Size
+
+
+def write_tokenizer(size: Size, home: Path) -> None:
+    """Train the tokenizer on what the base reads, unless it is there."""
+    folder = home / "tokenizer"
+    if (folder / "config.json").is_file():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    encoder = train_tokenizer(base_documents(home, size), size.vocabulary_size)
+    save_tokenizer(encoder, folder)
+    config = {"eos_token_id": encoder.end, "vocab_size": encoder.vocabulary_size}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def base_corpus(size: Size, home: Path, encoder: TextEncoder) -> Corpus:
+    """Return the base's documents, packed; each domain has the share of tokens that it has."""
+    documents = base_documents(home, size)
+    packed = pack_corpus(
+        documents, dict.fromkeys({d.domain for d in documents}, 1.0), encoder, size.context
+    )
+    totals: dict[str, int] = {}
+    for domain, count in zip(packed.pool.domains, packed.pool.num_scored.tolist(), strict=True):
+        totals[domain] = totals.get(domain, 0) + count
+    whole = sum(totals.values())
+    shares = {domain: totals[domain] / whole for domain in sorted(totals)}
+    return Corpus(
+        packed.packed, packed.pool.__class__(packed.pool.num_scored, packed.pool.domains, shares)
+    )
+
+
+def write_base(size: Size, home: Path, number: int) -> None:
+    """Train a base on one epoch, unless it is there."""
+    folder = home / "bases" / str(number)
+    if (folder / "base.json").is_file():
+        return
+    scratch = folder.with_name(f".{number}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    encoder = load_tokenizer(home / "tokenizer")
+    corpus = base_corpus(size, home, encoder)
+    shape = FreshDecoder(
+        vocabulary_size=size.vocabulary_size,
+        hidden_size=size.hidden_size,
+        num_layers=size.num_layers,
+        num_heads=size.num_heads,
+    )
+    num_steps = len(corpus.packed) // size.base_batch
+    with reproducible(1):
+        model = new_decoder(shape, encoder, size.context, seed=number)
+        plan = plan_mixture(number, corpus.pool, num_steps, size.base_batch)
+        batches = (make_batch(corpus.packed.select(rows)) for rows in plan)
+        curve = [
+            step.anchor_nats / step.num_anchor_tokens
+            for step in train(model, batches, num_steps, size.base_rate, f"base {number}")
+        ]
+        save_decoder(model, scratch)
+    copy_tokenizer(home / "tokenizer", scratch)
+    facts = {
+        "num_steps": num_steps,
+        "num_tokens": int(corpus.pool.num_scored.sum()),
+        "num_parameters": sum(each.numel() for each in model.parameters()),
+        "shares": corpus.pool.shares,
+        "last_losses": curve[-20:],
+    }
+    (scratch / "base.json").write_text(json.dumps(facts, indent=2))
+    scratch.rename(folder)
