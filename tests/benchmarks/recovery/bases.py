@@ -1,14 +1,17 @@
 """The base models: one tokenizer, and decoders that read the base's documents once.
 
-Writes HOME/tokenizer/ and HOME/bases/N/ (model, tokenizer, base.json with the losses that forgetting
-is counted from). Bases differ in their first weights and in the order of what they read.
+Writes HOME/tokenizer/ and HOME/bases/N/: model, tokenizer, and base.json with what it read. Bases
+differ in their first weights and in the order of what they read.
 """
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.replay.data import Corpus, pack_corpus
+import numpy as np
+
+from pipeline.replay.data import Corpus, by_domain
 from pipeline.replay.decoder import (
     copy_tokenizer,
     make_batch,
@@ -17,7 +20,8 @@ from pipeline.replay.decoder import (
     save_decoder,
     save_tokenizer,
 )
-from pipeline.replay.schedule import plan_mixture
+from pipeline.replay.packing import Tokenized, concatenate, pack
+from pipeline.replay.schedule import Pool, feasible_shares, plan_mixture
 from pipeline.replay.tokenizer import TextEncoder, load_tokenizer, train_tokenizer
 from pipeline.replay.training import train
 from schemas.finetune import FreshDecoder
@@ -38,19 +42,29 @@ def write_tokenizer(size: Size, home: Path) -> None:
 
 
 def base_corpus(size: Size, home: Path, encoder: TextEncoder) -> Corpus:
-    """Return the base's documents, packed; each domain has the share of tokens that it has."""
-    documents = base_documents(home, size)
-    packed = pack_corpus(
-        documents, dict.fromkeys({d.domain for d in documents}, 1.0), encoder, size.context
-    )
-    totals: dict[str, int] = {}
-    for domain, count in zip(packed.pool.domains, packed.pool.num_scored.tolist(), strict=True):
-        totals[domain] = totals.get(domain, 0) + count
-    whole = sum(totals.values())
-    shares = {domain: totals[domain] / whole for domain in sorted(totals)}
-    return Corpus(
-        packed.packed, packed.pool.__class__(packed.pool.num_scored, packed.pool.domains, shares)
-    )
+    """Return the base's documents, packed by domain; domains have the shares that they come to.
+
+    Every second piece of a document begins with the end token, so that the base knows how to go on
+    from it alone: that is what samples are drawn from.
+    """
+    parts = {}
+    for domain, documents in by_domain(base_documents(home, size)).items():
+        encoded = encoder.encode_documents(documents)
+        pieces = [piece for each in encoded for piece in _pieces(each, size.context, encoder.end)]
+        parts[domain] = pack(pieces, size.context, encoder.end)
+    counts = {domain: int(part.num_scored().sum()) for domain, part in parts.items()}
+    packed = concatenate(list(parts.values()))
+    domains = tuple(domain for domain, part in parts.items() for _ in range(len(part)))
+    return Corpus(packed, Pool(packed.num_scored(), domains, feasible_shares(counts, counts)))
+
+
+def _pieces(document: Tokenized, context: int, end: int) -> Iterator[Tokenized]:
+    tokens, is_marked = document.tokens, True
+    while len(tokens):
+        first = np.array([end] if is_marked else [], np.int64)
+        piece = np.concatenate([first, tokens[: context - len(first)]])
+        yield Tokenized(piece, np.arange(len(piece)) > 0)
+        tokens, is_marked = tokens[context - len(first) :], not is_marked
 
 
 def write_base(size: Size, home: Path, number: int) -> None:
