@@ -93,9 +93,9 @@ CPU = Size(
     heldout_rows=256, num_bases=2, num_seeds=3, anchor_tokens=600_000, num_samples=3_000,
 )  # fmt: skip
 TINY = Size(
-    name="tiny", base_bytes=600_000, vocabulary_size=512, hidden_size=32, num_layers=1,
+    name="tiny", base_bytes=600_000, vocabulary_size=1_024, hidden_size=32, num_layers=1,
     num_heads=2, context=128, base_batch=16, base_rate=3e-3, steps=4, batch_size=4, rate=1e-3,
-    heldout_rows=16, num_bases=2, num_seeds=2, anchor_tokens=60_000, num_samples=100,
+    heldout_rows=16, num_bases=2, num_seeds=2, anchor_tokens=60_000, num_samples=300,
 )  # fmt: skip
 SIZES = {size.name: size for size in (CPU, TINY)}
 
