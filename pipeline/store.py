@@ -3,6 +3,7 @@
     STORE/STAGE/ab/abcdef…/        one entry: any files, and entry.json written last
     STORE/.partial/…               entries being written; renamed into place when whole
     STORE/.downloads/…             files being fetched, which a later run goes on with
+    STORE/.unfinished/…            where trainings were last safe to go on from
     STORE/.builds/…                which entries each build was made from (`pipeline.collect`)
 
 A store may have a remote behind it, for other machines: what is not here is brought from there,
@@ -30,6 +31,7 @@ ENTRY_FILE = "entry.json"
 SENT_FILE = "sent"  # beside it: the remote holds this entry too
 PARTIAL = ".partial"
 DOWNLOADS = ".downloads"
+UNFINISHED = ".unfinished"
 
 Key = tuple[str, str]  # stage and fingerprint
 

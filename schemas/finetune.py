@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from schemas.base import Frozen, Name
 from schemas.manifest import FileEntry
+from schemas.training import TrainingSettings
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
@@ -88,6 +89,8 @@ class FinetuneConfig(Frozen):
     evaluate_every: PositiveInt = 50
     heldout_sequences: PositiveInt = 64
     """Per domain."""
+    training: TrainingSettings = TrainingSettings()
+    """Schedule, memory, numbers, adapters and checkpoints."""
     threads: PositiveInt | None = None
     """Of the processor; default: one a core. Sums differ in their last bits between numbers."""
 

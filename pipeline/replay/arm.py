@@ -6,22 +6,25 @@ complete, so a killed run goes on with the arms that are left.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.fingerprint import fingerprint
 from pipeline.replay.account import as_evaluations, count_batches, describe, training_curve
+from pipeline.replay.adapt import load_for_training, save_trained
+from pipeline.replay.batch import Batch, make_batch
+from pipeline.replay.checkpoint import Checkpoints
 from pipeline.replay.data import Corpus
-from pipeline.replay.decoder import Batch, copy_tokenizer, load_decoder, make_batch, save_decoder
+from pipeline.replay.decoder import copy_tokenizer
 from pipeline.replay.evaluate import Heldout, evaluate
 from pipeline.replay.packing import Packed, concatenate
 from pipeline.replay.schedule import Plan, plan_run
-from pipeline.replay.training import StepLoss, train
-from pipeline.store import Store
+from pipeline.replay.training import StepLoss, Training
+from pipeline.store import UNFINISHED, Store
 from schemas.finetune import ArmFacts, Evaluation, FinetuneConfig, TrainingPoint
 
-ARM_VERSION = 1  # raise it when the same inputs give another result
+ARM_VERSION = 2  # raise it when the same inputs give another result
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ class Arm:
             self.experiment.identity,
             (self.fraction, self.seed, self.keeps_model),
             (config.steps, config.batch_size, config.learning_rate, config.evaluate_every),
+            config.training.model_dump(exclude={"checkpoint_every"}),
         )
 
     def plan(self) -> Plan:
@@ -77,11 +81,11 @@ class Arm:
             config.batch_size,
         )
 
-    def batches(self) -> Iterator[Batch]:
-        """Yield each step's batch: task sequences, then anchor sequences."""
+    def batches(self, start: int = 0) -> Iterator[Batch]:
+        """Yield the batch of each step after the first `start`: task, then anchor sequences."""
         plan = self.plan()
-        for step, rows in enumerate(plan.task):
-            task = self.experiment.task.select(rows)
+        for step in range(start, len(plan.task)):
+            task = self.experiment.task.select(plan.task[step])
             anchor = self.experiment.anchor.packed.select(plan.anchor_at(step))
             yield make_batch(concatenate([task, anchor]), num_task_sequences=len(task))
 
@@ -99,13 +103,16 @@ class ArmResult:
 def run_arm(arm: Arm, store: Store, progress: Callable[[str], None]) -> ArmResult:
     """Return the arm's result, trained now or found in the store.
 
-    Raises TrainingError where the loss is not finite.
+    A run that was killed goes on from its last checkpoint. Raises TrainingError where the loss is
+    not finite.
     """
+    checkpoints = Checkpoints(store.root / UNFINISHED / arm.identity, arm.identity)
 
     def write(folder: Path) -> dict[str, Any]:
-        return _train_arm(arm, folder, progress)
+        return _train_arm(arm, folder, checkpoints, progress)
 
     entry = store.obtain("finetune-arm", arm.identity, write)
+    checkpoints.remove()
     return ArmResult(
         arm=arm,
         evaluations=tuple(Evaluation.model_validate(row) for row in entry.info["evaluations"]),
@@ -114,25 +121,32 @@ def run_arm(arm: Arm, store: Store, progress: Callable[[str], None]) -> ArmResul
     )
 
 
-def _train_arm(arm: Arm, folder: Path, progress: Callable[[str], None]) -> dict[str, Any]:
+def _train_arm(
+    arm: Arm, folder: Path, checkpoints: Checkpoints, progress: Callable[[str], None]
+) -> dict[str, Any]:
     """Train, measuring on the way; write the model and return the measurements."""
     config = arm.experiment.config
-    model = load_decoder(arm.experiment.base_folder)
+    model = load_for_training(arm.experiment.base_folder, config.training)
     label = f"{arm.name}, seed {arm.seed}"
-    evaluations: list[Evaluation] = []
-    steps: list[StepLoss] = []
-    for step in train(model, arm.batches(), config.steps, config.learning_rate, label):
-        steps.append(step)
-        if step.step % config.evaluate_every == 0 or step.step == config.steps:
+    training = Training(model, config.steps, config.learning_rate, label, config.training)
+    record = checkpoints.restore(training) or {"evaluations": [], "steps": []}
+    if training.step:
+        progress(f"{label}: goes on after step {training.step}")
+    for batch in arm.batches(training.step):
+        record["steps"].append(asdict(training.advance(batch)))
+        if training.step % config.evaluate_every == 0 or training.step == config.steps:
             losses = evaluate(model, arm.experiment.heldout)
-            evaluations += as_evaluations(arm.name, arm.seed, step.step, losses)
-            progress(f"{label}, step {step.step}/{config.steps}: {describe(losses)}")
+            rows = as_evaluations(arm.name, arm.seed, training.step, losses)
+            record["evaluations"] += [row.model_dump() for row in rows]
+            progress(f"{label}, step {training.step}/{config.steps}: {describe(losses)}")
+        if training.step % config.training.checkpoint_every == 0 and training.step < config.steps:
+            checkpoints.save(training, record)
     if arm.keeps_model:
-        save_decoder(model, folder)
+        save_trained(model, folder)
         copy_tokenizer(arm.experiment.base_folder, folder)
-    curve = training_curve(arm.name, arm.seed, steps)
+    curve = training_curve(arm.name, arm.seed, [StepLoss(**step) for step in record["steps"]])
     return {
-        "evaluations": [row.model_dump() for row in evaluations],
+        "evaluations": record["evaluations"],
         "training": [point.model_dump() for point in curve],
     }
 

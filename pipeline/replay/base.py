@@ -13,10 +13,10 @@ from transformers import PreTrainedModel
 
 from pipeline.errors import InputError
 from pipeline.fingerprint import derive_seed, file_sha256, fingerprint
+from pipeline.replay.batch import make_batch
 from pipeline.replay.build import Document
 from pipeline.replay.data import pack_corpus
 from pipeline.replay.decoder import (
-    make_batch,
     new_decoder,
     save_decoder,
     save_tokenizer,
@@ -28,7 +28,7 @@ from pipeline.replay.versions import training_versions
 from pipeline.store import Store
 from schemas.finetune import FreshDecoder, PretrainedDecoder
 
-BASE_VERSION = 1  # raise it when the same inputs give another base
+BASE_VERSION = 2  # raise it when the same inputs give another base
 NUM_REPORTS = 4  # lines of progress while pre-training
 MODEL_FILES = ("config.json", "tokenizer.json", "*.safetensors")
 

@@ -1,9 +1,7 @@
-"""The decoder: made, loaded and saved through transformers; its losses on packed sequences.
+"""The decoder: made, loaded and saved through transformers.
 
 Reads and writes model folders (config.json, model.safetensors, tokenizer.json). Always true:
-weights come from safetensors alone, no code in a model's folder is run and nothing is downloaded;
-a packed document's logits are those of the document alone, because its positions start at 0 and
-its attention stays inside it.
+weights come from safetensors alone, no code in a model's folder is run and nothing is downloaded.
 """
 
 import contextlib
@@ -11,17 +9,19 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 import transformers
-from torch.nn import functional
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from transformers import (
+    AutoModelForCausalLM,
+    BitsAndBytesConfig,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+)
 
 from pipeline.errors import InputError
-from pipeline.replay.packing import Packed
 from pipeline.replay.tokenizer import END_OF_TEXT, TOKENIZER_FILE, TextEncoder
 from schemas.finetune import FreshDecoder
 
@@ -69,8 +69,11 @@ def new_decoder(
     return LlamaForCausalLM(config)
 
 
-def load_decoder(folder: Path) -> PreTrainedModel:
-    """Load a causal language model in 32-bit floats; raise InputError where it cannot be."""
+def load_decoder(folder: Path, quantization: BitsAndBytesConfig | None = None) -> PreTrainedModel:
+    """Load a causal language model in 32-bit floats, or quantised.
+
+    Raises InputError where it cannot be.
+    """
     try:
         return AutoModelForCausalLM.from_pretrained(
             folder,
@@ -78,6 +81,7 @@ def load_decoder(folder: Path) -> PreTrainedModel:
             trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
+            quantization_config=quantization,
             attn_implementation="sdpa",
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
@@ -115,51 +119,3 @@ def _quiet() -> Iterator[None]:
     finally:
         if shown:
             transformers.utils.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Packed sequences as tensors, the task's first."""
-
-    tokens: torch.Tensor  # int64 [n, context]
-    positions: torch.Tensor  # int64 [n, context]
-    attention: torch.Tensor  # bool [n, 1, context, context]: true where a query sees a key
-    predictors: torch.Tensor  # int64 [scored]: index, in n × context, of the token before
-    targets: torch.Tensor  # int64 [scored]: the loss-bearing tokens, in order of row and place
-    num_task_targets: int  # these come first
-
-
-def make_batch(packed: Packed, num_task_sequences: int = 0) -> Batch:
-    """Return the tensors of packed sequences; attention is causal within each document."""
-    context = packed.tokens.shape[1]
-    same = packed.segments[:, :, None] == packed.segments[:, None, :]
-    causal = np.tril(np.ones((context, context), np.bool_))
-    return Batch(
-        tokens=torch.from_numpy(packed.tokens),
-        positions=torch.from_numpy(packed.positions),
-        attention=torch.from_numpy((same & causal)[:, None]),
-        predictors=torch.from_numpy(np.flatnonzero(packed.scored) - 1),
-        targets=torch.from_numpy(packed.tokens[packed.scored]),
-        num_task_targets=int(packed.scored[:num_task_sequences].sum()),
-    )
-
-
-def next_token_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    """Return the logits of the token after each position, float32 [n, context, vocabulary]."""
-    output = model(
-        input_ids=batch.tokens,
-        attention_mask=batch.attention,
-        position_ids=batch.positions,
-        use_cache=False,
-    )
-    logits: torch.Tensor = output.logits
-    return logits
-
-
-def scored_losses(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    """Return the loss of every loss-bearing token, in nats, [scored]."""
-    logits = next_token_logits(model, batch).flatten(0, 1)
-    # index_select: the deterministic backward of a boolean mask is many times slower on a CPU.
-    return functional.cross_entropy(
-        logits.index_select(0, batch.predictors), batch.targets, reduction="none"
-    )

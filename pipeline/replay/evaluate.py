@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from pipeline.replay.decoder import make_batch, scored_losses
+from pipeline.replay.batch import make_batch
+from pipeline.replay.losses import scored_losses
 from pipeline.replay.packing import Ints, Packed
 from pipeline.replay.schedule import hashed_order
 

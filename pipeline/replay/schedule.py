@@ -3,9 +3,7 @@
 Pure functions over counts of loss-bearing tokens; nothing is read or written. Always true: batch k
 is a function of (seed, k) alone, so a run can resume at any step; every arm of one seed sees the
 same task sequences at the same step; after every step the anchor's loss-bearing tokens are within
-half a sequence of the fraction asked for, and no domain is ahead of its share by more than one
-sequence. The next sequence comes from the domain that is furthest behind, as in Megatron's blended
-datasets, but counted in loss-bearing tokens instead of samples.
+half a sequence of the fraction asked for, and each domain within one sequence of its share of them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -93,35 +91,42 @@ def task_order(seed: int, num_sequences: int, num_steps: int, batch_size: int) -
 
 
 def mixture_order(seed: int, pool: Pool) -> Iterator[int]:
-    """Yield sequences of the pool for ever, each from the domain that is furthest behind.
+    """Yield sequences of the pool for ever; domains stay within one sequence of their shares.
 
-    Sequences with no loss-bearing token are never drawn. Ties go to the domain first in the
-    alphabet.
+    Of the domains that one more sequence does not bring too far ahead, the next is the one that
+    would be the first to fall too far behind (Tijdeman 1980, "The chairman assignment problem",
+    Discrete Mathematics 32), with tokens in place of turns. Taking whichever is furthest behind, as
+    blended datasets usually do, lets domains fall more than a sequence behind. Sequences with no
+    loss-bearing token are never drawn. Ties go to the domain first in the alphabet.
     """
     names = sorted(pool.shares)
-    members = {name: [] for name in names}  # type: dict[str, list[int]]
-    for index, domain in enumerate(pool.domains):
-        if domain in members and pool.num_scored[index] > 0:
-            members[domain].append(index)
-    empty = [name for name in names if not members[name]]
-    if empty or not names:
-        raise ValueError(f"no sequence to draw for: {', '.join(empty) or 'any domain'}")
-    draws = {name: _endless(seed, f"anchor:{name}", np.array(members[name])) for name in names}
+    draws = {name: _of_domain(seed, name, pool) for name in names}
+    slack = int(pool.num_scored.max(initial=0)) * (1 - 1 / max(2, 2 * len(names) - 2))
+    upcoming = {name: next(draws[name]) for name in names}
     counts = dict.fromkeys(names, 0)
     total = 0
     while True:
-        behind = {name: pool.shares[name] * (total + 1) - counts[name] for name in names}
-        name = max(names, key=behind.__getitem__)
-        index = next(draws[name])
-        counts[name] += int(pool.num_scored[index])
-        total += int(pool.num_scored[index])
-        yield index
+        sizes = {name: int(pool.num_scored[upcoming[name]]) for name in names}
+        ahead = {n: counts[n] + sizes[n] - pool.shares[n] * (total + sizes[n]) for n in names}
+        limit = max(slack, min(ahead.values()))  # sequences of unlike sizes may leave none below
+        ready = [name for name in names if ahead[name] <= limit]
+        name = min(ready, key=lambda each: (slack + counts[each]) / pool.shares[each])
+        counts[name] += sizes[name]
+        total += sizes[name]
+        yield upcoming[name]
+        upcoming[name] = next(draws[name])
+
+
+def _of_domain(seed: int, name: str, pool: Pool) -> Iterator[int]:
+    """Yield a domain's sequences that have a loss-bearing token, epoch after epoch."""
+    of_domain = np.array([domain == name for domain in pool.domains], np.bool_)
+    return _endless(seed, f"anchor:{name}", np.flatnonzero(of_domain & (pool.num_scored > 0)))
 
 
 def _endless(seed: int, name: str, items: Ints) -> Iterator[int]:
     """Yield all items epoch after epoch, in a new order each epoch."""
     if not len(items):
-        raise ValueError(f"{name}: nothing to draw from")
+        raise ValueError(f"{name}: no sequence to draw")
     epoch = 0
     while True:
         for index in hashed_order(derive_seed(seed, f"{name}:epoch-{epoch}"), len(items)):

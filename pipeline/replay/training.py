@@ -1,10 +1,12 @@
-"""The training loop: batches in, one measured step after the other out.
+"""The training step: a batch in, a measured step out, and all that the next one depends on.
 
 Changes the model it is given; reads and writes nothing. Always true: every loss-bearing token of
-a batch weighs the same, whatever stream it is from, so the share of anchor tokens is its share of
-the gradient; a loss that is not finite ends the run before it reaches the weights.
+a step weighs the same, whatever stream or micro-batch it is in, so the share of anchor tokens is
+its share of the gradient; a loss that is not finite ends the run before it reaches the weights; a
+training restored from `state` goes on as the one it was taken from would have.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -14,13 +16,18 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.errors import TrainingError
-from pipeline.replay.decoder import Batch, scored_losses
+from pipeline.replay.batch import Batch
+from pipeline.replay.losses import scored_losses
+from schemas.training import TrainingSettings
 
-WARMUP_FRACTION = 0.05
-FINAL_FRACTION = 0.1  # of the peak learning rate, reached by a cosine
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.1  # of matrices; norms are not decayed
 MAX_GRADIENT_NORM = 1.0
+RANDOM_STATE = "random"
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
+AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16}
+
+Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -36,51 +43,133 @@ class StepLoss:
     seconds: float
 
 
-def train(
-    model: PreTrainedModel, batches: Iterable[Batch], num_steps: int, peak_rate: float, label: str
-) -> Iterator[StepLoss]:
-    """Train on one batch a step with AdamW; yield after each step, when the weights have moved.
+class Training:
+    """A model and its optimiser on the way through `num_steps` steps."""
 
-    Raises TrainingError, naming `label` and the step, where the loss is not a finite number.
-    """
-    optimizer = _optimizer(model, peak_rate)
-    for step, batch in enumerate(batches, start=1):
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        num_steps: int,
+        peak_rate: float,
+        label: str,
+        settings: TrainingSettings | None = None,
+    ) -> None:
+        self.model, self.num_steps, self.step = model, num_steps, 0
+        self._peak_rate, self._label, self._settings = (
+            peak_rate,
+            label,
+            settings or TrainingSettings(),
+        )
+        self._named = {n: each for n, each in model.named_parameters() if each.requires_grad}
+        self._optimizer = _optimizer(list(self._named.values()), peak_rate)
+
+    def advance(self, batch: Batch) -> StepLoss:
+        """Take one step with AdamW.
+
+        Raises TrainingError, naming label and step, where the loss is not a finite number or
+        memory is full.
+        """
         started = time.perf_counter()
-        model.train()
-        for group in optimizer.param_groups:
-            group["lr"] = peak_rate * rate_factor(step, num_steps)
-        losses = scored_losses(model, batch)
-        loss = losses.mean()
-        if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"{label}, step {step} of {num_steps}: the loss is {loss.item()}; "
-                "lower the learning rate"
-            )
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), MAX_GRADIENT_NORM)
-        optimizer.step()
-        model.eval()  # type: ignore[no-untyped-call]
-        yield _measure(step, batch, losses.detach(), time.perf_counter() - started)
+        self.step += 1
+        rate = self._peak_rate * rate_factor(self.step, self.num_steps, self._settings)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        self.model.train()
+        self._optimizer.zero_grad()
+        try:
+            losses = torch.cat(list(self._backward(batch)))
+        except (torch.OutOfMemoryError, MemoryError) as error:
+            raise self._error("memory is full; lower training.micro_batch or context") from error
+        torch.nn.utils.clip_grad_norm_(self._named.values(), MAX_GRADIENT_NORM)
+        self._optimizer.step()
+        self.model.eval()  # type: ignore[no-untyped-call]
+        return _measure(self.step, batch, losses, time.perf_counter() - started)
+
+    def _backward(self, batch: Batch) -> Iterator[torch.Tensor]:
+        """Add to the gradient, a micro-batch at a time; yield the losses of its tokens."""
+        for part in batch.split(self._settings.micro_batch):
+            with autocast(self.model, self._settings.dtype):
+                losses = scored_losses(self.model, part)
+            loss = losses.sum() / len(batch.targets)
+            if not math.isfinite(loss.item()):
+                raise self._error(f"the loss is {loss.item()}; lower the learning rate")
+            loss.backward()  # type: ignore[no-untyped-call]
+            yield losses.detach()
+
+    def _error(self, what: str) -> TrainingError:
+        return TrainingError(f"{self._label}, step {self.step} of {self.num_steps}: {what}")
+
+    def state(self) -> Tensors:
+        """Return the optimiser's moments of each trained weight, and the random state."""
+        found: Tensors = {RANDOM_STATE: torch.get_rng_state()}
+        for name, parameter in self._named.items():
+            moments = self._optimizer.state[parameter]
+            found.update({f"{moment}.{name}": moments[moment] for moment in MOMENTS if moments})
+        return found
+
+    def restore(self, state: Tensors, step: int) -> None:
+        """Go on after `step`; the model has the weights of that step already."""
+        self.step = step
+        torch.set_rng_state(state[RANDOM_STATE])
+        for name, parameter in self._named.items():
+            if f"{MOMENTS[0]}.{name}" in state:
+                self._optimizer.state[parameter] = {
+                    moment: state[f"{moment}.{name}"] for moment in MOMENTS
+                }
+
+    def trained(self) -> Tensors:
+        """Return the weights that are trained, by name."""
+        return {name: parameter.detach() for name, parameter in self._named.items()}
 
 
-def rate_factor(step: int, num_steps: int) -> float:
-    """Return the learning rate of a step (from 1) as a share of its peak: warm-up, then cosine."""
-    num_warmup = max(1, round(WARMUP_FRACTION * num_steps))
+def train(
+    model: PreTrainedModel,
+    batches: Iterable[Batch],
+    num_steps: int,
+    peak_rate: float,
+    label: str,
+    settings: TrainingSettings | None = None,
+) -> Iterator[StepLoss]:
+    """Train on one batch a step; yield after each step, when the weights have moved."""
+    training = Training(model, num_steps, peak_rate, label, settings)
+    for batch in batches:
+        yield training.advance(batch)
+
+
+@contextlib.contextmanager
+def autocast(model: PreTrainedModel, dtype: str) -> Iterator[None]:
+    """Compute in `dtype` where that is exact enough, on the model's device."""
+    kind = AUTOCAST[dtype]
+    device = next(model.parameters()).device.type
+    with torch.autocast(device, kind, enabled=kind is not None):
+        yield
+
+
+def rate_factor(step: int, num_steps: int, settings: TrainingSettings) -> float:
+    """Return the learning rate of a step (from 1) as a share of its peak."""
+    num_warmup = max(1, round(settings.warmup_fraction * num_steps))
     if step <= num_warmup:
         return step / num_warmup
+    if settings.schedule == "constant":
+        return 1.0
+    final = settings.final_fraction
+    if settings.schedule == "wsd":
+        num_falling = max(1, round(settings.decay_fraction * num_steps))
+        left = min(1.0, (num_steps - step) / num_falling)
+        return final + (1 - final) * left
     progress = (step - num_warmup) / (num_steps - num_warmup)
-    return FINAL_FRACTION + (1 - FINAL_FRACTION) * (1 + math.cos(math.pi * progress)) / 2
+    return final + (1 - final) * (1 + math.cos(math.pi * progress)) / 2
 
 
-def _optimizer(model: PreTrainedModel, rate: float) -> torch.optim.Optimizer:
-    matrices = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    others = [parameter for parameter in model.parameters() if parameter.ndim < 2]
+def _optimizer(parameters: list[torch.nn.Parameter], rate: float) -> torch.optim.Optimizer:
+    matrices = [parameter for parameter in parameters if parameter.ndim >= 2]
+    others = [parameter for parameter in parameters if parameter.ndim < 2]
     groups = [
         {"params": matrices, "weight_decay": WEIGHT_DECAY},
         {"params": others, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=rate, betas=BETAS, fused=True)
+    kept = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(kept, lr=rate, betas=BETAS, fused=True)
 
 
 def _measure(step: int, batch: Batch, losses: torch.Tensor, seconds: float) -> StepLoss:

@@ -8,6 +8,7 @@ from pipeline.replay.forgetting import half_width, measure_forgetting
 from pipeline.replay.split import split_documents
 from pipeline.replay.training import rate_factor
 from schemas.finetune import Evaluation
+from schemas.training import TrainingSettings
 
 
 def row(arm: str, seed: int, step: int, domain: str, loss: float) -> Evaluation:
@@ -61,7 +62,7 @@ def test_a_pretrained_base_leaves_everything_to_the_anchor() -> None:
 
 
 def test_the_rate_warms_up_and_decays_to_a_tenth() -> None:
-    factors = [rate_factor(step, 200) for step in range(1, 201)]
+    factors = [rate_factor(step, 200, TrainingSettings()) for step in range(1, 201)]
     assert factors[9] == max(factors) == 1
     assert factors[-1] == pytest.approx(0.1)
     assert factors[10:] == sorted(factors[10:], reverse=True)

@@ -6,7 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.replay.decoder import load_decoder, make_batch, next_token_logits, scored_losses
+from pipeline.replay.batch import make_batch
+from pipeline.replay.decoder import load_decoder
+from pipeline.replay.losses import next_token_logits, scored_losses
 from pipeline.replay.packing import PADDING, Packed, Tokenized, best_fit, concatenate, cut, pack
 
 

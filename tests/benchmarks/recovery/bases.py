@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.replay.batch import make_batch
 from pipeline.replay.data import Corpus, by_domain
 from pipeline.replay.decoder import (
     copy_tokenizer,
-    make_batch,
     new_decoder,
     reproducible,
     save_decoder,
