@@ -18,7 +18,7 @@ from pipeline.errors import InputError
 from pipeline.fingerprint import fingerprint
 from pipeline.lock import locked, locked_if_free
 from pipeline.output import earlier_build, find_fingerprint
-from pipeline.store import DOWNLOADS, ENTRY_FILE, PARTIAL
+from pipeline.store import DOWNLOADS, ENTRY_FILE, PARTIAL, UNFINISHED
 
 LOCK_FILE = ".lock"
 BUILDS = ".builds"
@@ -127,10 +127,10 @@ def _entries(store: Path) -> Iterator[Path]:
 
 
 def _left_behind(store: Path, min_age: float, now: float) -> Iterator[Path]:
-    """Yield what only a running build needs, and downloads that nobody went on with."""
+    """Yield what only a running build needs; downloads and trainings that nobody went on with."""
     yield from (store / PARTIAL).glob("*")
     yield from store.glob("export-*")
-    for path in (store / DOWNLOADS).glob("*"):
+    for path in (*(store / DOWNLOADS).glob("*"), *(store / UNFINISHED).glob("*")):
         if now - path.stat().st_mtime >= min_age:
             yield path
 

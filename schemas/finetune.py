@@ -8,62 +8,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.base import Frozen, Name
+from schemas.finetune_inputs import FreshDecoder, PositiveInt, PretrainedDecoder, Rate, Task
 from schemas.manifest import FileEntry
 from schemas.training import TrainingSettings
 
-PositiveInt = Annotated[int, Field(gt=0)]
-Rate = Annotated[float, Field(gt=0)]
-
 MIN_HELDOUT_DOCUMENTS = 10
-
-
-class FreshDecoder(Frozen):
-    """A small Llama-shaped decoder, pre-trained briefly on one half of the build's shards."""
-
-    kind: Literal["fresh"] = "fresh"
-    vocabulary_size: Annotated[int, Field(ge=257)] = 2048
-    """Of a byte-level BPE: the 256 bytes, one end token, and merges."""
-    hidden_size: PositiveInt = 128
-    num_layers: PositiveInt = 3
-    num_heads: PositiveInt = 4
-    steps: PositiveInt = 400
-    batch_size: PositiveInt = 32
-    """Sequences a step."""
-    learning_rate: Rate = 3e-3
-
-    @model_validator(mode="after")
-    def _heads_divide(self) -> Self:
-        if self.hidden_size % (2 * self.num_heads):  # rotary positions turn pairs of dimensions
-            raise ValueError("hidden_size must be a multiple of 2 × num_heads")
-        return self
-
-
-class PretrainedDecoder(Frozen):
-    """A Hugging Face causal language model in a local folder (safetensors, no remote code)."""
-
-    kind: Literal["pretrained"]
-    path: str
-
-
-class Task(Frozen):
-    """What the model is fine-tuned on."""
-
-    kind: Literal["docstrings", "jsonl"]
-    """`docstrings`: the first docstring sentence of a function from its source, taken from the
-    build's code; `jsonl`: prompt and completion fields of a file."""
-    path: str | None = None
-    """The file of a `jsonl` task."""
-    prompt_field: str = "prompt"
-    completion_field: str = "completion"
-    max_examples: PositiveInt = 4000
-    num_heldout: PositiveInt = 200
-    """Examples set aside to measure the task's loss; never more than a fifth."""
-
-    @model_validator(mode="after")
-    def _has_file(self) -> Self:
-        if (self.kind == "jsonl") != (self.path is not None):
-            raise ValueError("give `path` with kind jsonl, and with no other kind")
-        return self
 
 
 class FinetuneConfig(Frozen):

@@ -22,7 +22,12 @@ from pipeline.replay.packing import Packed, concatenate
 from pipeline.replay.schedule import Plan, plan_run
 from pipeline.replay.training import StepLoss, Training
 from pipeline.store import UNFINISHED, Store
-from schemas.finetune import ArmFacts, Evaluation, FinetuneConfig, TrainingPoint
+from schemas.finetune import (
+    ArmFacts,
+    Evaluation,
+    FinetuneConfig,
+    TrainingPoint,
+)
 
 ARM_VERSION = 2  # raise it when the same inputs give another result
 

@@ -26,7 +26,7 @@ from pipeline.replay.tokenizer import load_tokenizer, read_model_config, train_t
 from pipeline.replay.training import train
 from pipeline.replay.versions import training_versions
 from pipeline.store import Store
-from schemas.finetune import FreshDecoder, PretrainedDecoder
+from schemas.finetune_inputs import FreshDecoder, PretrainedDecoder
 
 BASE_VERSION = 2  # raise it when the same inputs give another base
 NUM_REPORTS = 4  # lines of progress while pre-training

@@ -13,15 +13,17 @@ import numpy as np
 from pipeline.errors import InputError
 from pipeline.fingerprint import derive_seed
 from pipeline.replay.build import Document
-from pipeline.replay.docstrings import docstring_candidates
 from pipeline.replay.evaluate import Heldout, choose_heldout
-from pipeline.replay.examples import Candidates, hold_out
-from pipeline.replay.jsonl import jsonl_candidates
 from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
 from pipeline.replay.schedule import Pool, feasible_shares
-from pipeline.replay.tokenizer import TextEncoder
+from pipeline.replay.task.docstrings import docstring_candidates
+from pipeline.replay.task.examples import Candidates, hold_out
+from pipeline.replay.task.records import record_candidates
+from pipeline.replay.task.template import find_template
+from pipeline.replay.tokenizer import END_OF_TEXT, TextEncoder, load_tokenizer
 from schemas.domain import DOMAINS
-from schemas.finetune import FinetuneConfig, Task
+from schemas.finetune import FinetuneConfig
+from schemas.finetune_inputs import RecordsTask, Task
 
 TASK = "task"  # the name of the task's held-out set, beside the domains'
 SPARE = 1.25  # candidates per example wanted: some turn out too long for the context
@@ -46,19 +48,24 @@ class TaskData:
 
 
 def task_candidates(
-    task: Task, base: Path, documents: Sequence[Document], context: int
+    task: Task, base: Path, documents: Sequence[Document], context: int, model: Path | None
 ) -> Candidates:
-    """Return the task's examples, somewhat more than are wanted; raise InputError for none."""
+    """Return the task's examples, somewhat more than are wanted; raise InputError for none.
+
+    `model`: the folder of a trained base, whose chat template and special tokens count.
+    """
     num_wanted = int(SPARE * (task.max_examples + task.num_heldout))
-    if task.path is not None:
-        path = base / task.path
-        return jsonl_candidates(path, task.prompt_field, task.completion_field, num_wanted)
+    if isinstance(task, RecordsTask):
+        given = base / task.chat_template if task.chat_template else None
+        template = find_template(model or base, given)
+        special = load_tokenizer(model).special_tokens() if model else frozenset({END_OF_TEXT})
+        return record_candidates(task, base / task.path, template, special, num_wanted)
     max_characters = int(PROMPT_CHARACTERS_PER_TOKEN * context)
     candidates = docstring_candidates(documents, num_wanted, max_characters)
     if not candidates.examples:
         raise InputError(
             "task.kind docstrings: the build's code holds no documented Python function; use a "
-            "build with Python code, or a task of kind jsonl"
+            "build with Python code, or a task of kind records"
         )
     return candidates
 
@@ -66,7 +73,8 @@ def task_candidates(
 def prepare_task(candidates: Candidates, encoder: TextEncoder, config: FinetuneConfig) -> TaskData:
     """Tokenise and pack the task; examples longer than the context are left out and counted."""
     encoded = encoder.encode_examples(candidates.examples)
-    fits = [len(example.tokens) <= config.context for example in encoded]
+    is_text = candidates.shape == "text"  # texts are cut into pieces, like documents
+    fits = [is_text or len(example.tokens) <= config.context for example in encoded]
     kept = [example for example, fit in zip(encoded, fits, strict=True) if fit]
     groups = [e.group for e, fit in zip(candidates.examples, fits, strict=True) if fit]
     if len(kept) < 2:
@@ -87,6 +95,7 @@ def prepare_task(candidates: Candidates, encoder: TextEncoder, config: FinetuneC
         heldout=_heldout(heldout, TASK, encoder, config.context, len(heldout)),
         facts={
             "kind": task.kind,
+            **({"format": candidates.shape} if candidates.shape else {}),
             "num_examples": len(training),
             "num_heldout_examples": len(heldout),
             "num_scored_tokens": _num_scored(training),

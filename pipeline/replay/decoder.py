@@ -23,7 +23,7 @@ from transformers import (
 
 from pipeline.errors import InputError
 from pipeline.replay.tokenizer import END_OF_TEXT, TOKENIZER_FILE, TextEncoder
-from schemas.finetune import FreshDecoder
+from schemas.finetune_inputs import FreshDecoder
 
 NUM_MLP_UNITS = 8 / 3  # per hidden unit: a gated MLP with as many weights as one of 4 (Llama)
 ROUNDING = 32

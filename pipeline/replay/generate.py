@@ -27,7 +27,7 @@ from pipeline.replay.decoder import load_decoder, num_threads, reproducible
 from pipeline.replay.tokenizer import TextEncoder, load_tokenizer, read_model_config
 from pipeline.replay.versions import training_versions
 from pipeline.store import Store
-from schemas.finetune import PretrainedDecoder
+from schemas.finetune_inputs import PretrainedDecoder
 
 VERSION = 1  # raise it when the same model and settings give other samples
 STAGE = "model-samples"

@@ -12,9 +12,10 @@ from pipeline.fingerprint import fingerprint
 from pipeline.replay.base import BaseModel, check_pretrained
 from pipeline.replay.build import Build, Document, open_build, read_documents, token_shares
 from pipeline.replay.data import task_candidates
-from pipeline.replay.examples import Candidates
 from pipeline.replay.split import Split, split_documents
-from schemas.finetune import FinetuneConfig, FreshDecoder
+from pipeline.replay.task.examples import Candidates
+from schemas.finetune import FinetuneConfig
+from schemas.finetune_inputs import FreshDecoder
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ def read_inputs(config: FinetuneConfig, base: Path) -> Inputs:
     build = open_build(base / config.build)
     documents, heldout = read_documents(build.shards), read_documents(build.heldout)
     _refuse_leaks(documents, heldout)
-    candidates = task_candidates(config.task, base, documents, config.context)
+    model = start.folder if isinstance(start, BaseModel) else None
+    candidates = task_candidates(config.task, base, documents, config.context, model)
     is_fresh = isinstance(start, FreshDecoder)
     return Inputs(
         build=build,

@@ -17,9 +17,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from pipeline.errors import InputError
 from pipeline.replay.build import Document
-from pipeline.replay.examples import Example
 from pipeline.replay.packing import Tokenized
 from pipeline.replay.split import hash_rank
+from pipeline.replay.task.examples import Chat, Example
 
 END_OF_TEXT = "<|endoftext|>"
 TOKENIZER_FILE = "tokenizer.json"
@@ -28,28 +28,61 @@ MAX_TRAINING_BYTES = 4_000_000  # enough for small vocabularies, and read in sec
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """A tokenizer with the id of its end token."""
+    """A tokenizer with the id of its end token, and of what a document begins with."""
 
     tokenizer: Tokenizer
     end: int
+    begin: tuple[int, ...] = ()  # what the tokenizer itself puts before a text
 
     def encode_documents(self, documents: Sequence[Document]) -> list[Tokenized]:
         """Return each document's tokens and an end token, all scored."""
         encoded = []
         for ids in self._encode([document.text for document in documents]):
-            tokens = np.array([*ids, self.end], np.int64)
-            encoded.append(Tokenized(tokens, np.ones(len(tokens), np.bool_)))
+            tokens = np.array([*self.begin, *ids, self.end], np.int64)
+            encoded.append(Tokenized(tokens, np.arange(len(tokens)) >= len(self.begin)))
         return encoded
 
-    def encode_examples(self, examples: Sequence[Example]) -> list[Tokenized]:
-        """Return prompt, completion and end token of each example; the prompt is not scored."""
+    def encode_examples(self, examples: Sequence[Example | Chat]) -> list[Tokenized]:
+        """Return the tokens of each example; what comes before an answer is not scored.
+
+        A prompt's completion ends with the end token; a chat ends as its template has it.
+        """
+        pairs = [example for example in examples if isinstance(example, Example)]
+        chats = [example for example in examples if isinstance(example, Chat)]
+        encoded = {**self._encode_pairs(pairs), **self._encode_chats(chats)}
+        return [encoded[id(example)] for example in examples]
+
+    def _encode_pairs(self, examples: Sequence[Example]) -> dict[int, Tokenized]:
         prompts = self._encode([example.prompt for example in examples])
         completions = self._encode([example.completion for example in examples])
-        encoded = []
-        for prompt, completion in zip(prompts, completions, strict=True):
-            tokens = np.array([*prompt, *completion, self.end], np.int64)
-            encoded.append(Tokenized(tokens, np.arange(len(tokens)) >= len(prompt)))
-        return encoded
+        found = {}
+        for example, prompt, completion in zip(examples, prompts, completions, strict=True):
+            before = [*self.begin, *prompt]
+            tokens = np.array([*before, *completion, self.end], np.int64)
+            found[id(example)] = Tokenized(tokens, np.arange(len(tokens)) >= len(before))
+        return found
+
+    def _encode_chats(self, chats: Sequence[Chat]) -> dict[int, Tokenized]:
+        """Return the tokens of chats: scored are those that begin within an answer."""
+        self.tokenizer.encode_special_tokens = False  # the template's own; messages have none
+        try:
+            texts = [chat.text for chat in chats]
+            encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+        finally:
+            self.tokenizer.encode_special_tokens = True
+        found = {}
+        for chat, encoding in zip(chats, encodings, strict=True):
+            starts = np.array([start for start, _ in encoding.offsets], np.int64)
+            scored = np.zeros(len(starts), np.bool_)
+            for low, high in chat.answers:
+                scored |= (low <= starts) & (starts < high)
+            found[id(chat)] = Tokenized(np.array(encoding.ids, np.int64), scored)
+        return found
+
+    def special_tokens(self) -> frozenset[str]:
+        """Return the tokens that mean more than the text they are spelled as."""
+        state = json.loads(self.tokenizer.to_str())
+        return frozenset(token["content"] for token in state["added_tokens"] if token["special"])
 
     def token_bytes(self) -> npt.NDArray[np.int64]:
         """Return the bytes of text that each token stands for, [vocabulary]; special tokens: 0.
@@ -138,7 +171,15 @@ def _encoder(tokenizer: Tokenizer, end: int) -> TextEncoder:
     tokenizer.encode_special_tokens = True  # as ordinary text: see the module's docstring
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return TextEncoder(tokenizer, end)
+    return TextEncoder(tokenizer, end, _beginning(tokenizer))
+
+
+def _beginning(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """Return the tokens that the tokenizer's own rules put before a text, as models expect it."""
+    plain = tokenizer.encode("a", add_special_tokens=False).ids
+    whole = tokenizer.encode("a", add_special_tokens=True).ids
+    places = [n for n in range(len(whole)) if whole[n : n + len(plain)] == plain]
+    return tuple(whole[: places[0]]) if places else ()
 
 
 def read_model_config(folder: Path) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from pipeline.replay.generate import Sampling, draw_samples
 from pipeline.replay.tokenizer import END_OF_TEXT, TextEncoder, load_tokenizer
 from pipeline.store import Store
 from schemas.domain import DOMAINS
-from schemas.finetune import FreshDecoder
+from schemas.finetune_inputs import FreshDecoder
 from schemas.mixture import Component, Mixture
 from tests.benchmarks.hidden_mixtures import Sides, english, hidden_shares
 from tests.benchmarks.tokenizer_mixture import categories_of

@@ -17,7 +17,8 @@ from pipeline.replay.build import Document
 from pipeline.replay.decoder import new_decoder, reproducible, save_decoder, save_tokenizer
 from pipeline.replay.tokenizer import train_tokenizer
 from schemas.document import ANCHOR
-from schemas.finetune import FinetuneConfig, FreshDecoder
+from schemas.finetune import FinetuneConfig
+from schemas.finetune_inputs import FreshDecoder
 from schemas.manifest import DomainCounts, FileEntry, Manifest
 
 

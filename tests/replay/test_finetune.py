@@ -135,7 +135,7 @@ def test_a_task_from_a_file(make_config: MakeConfig, tmp_path: Path, store: Stor
     rows = [{"prompt": f"{n} plus {n} is", "completion": f" {2 * n}"} for n in range(40)]
     rows += [{"prompt": "no answer"}, {"prompt": "long " * 400, "completion": "x"}]
     (tmp_path / "task.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
-    task = {"kind": "jsonl", "path": "task.jsonl", "num_heldout": 8}
+    task = {"kind": "records", "path": "task.jsonl", "num_heldout": 8}
     manifest = run(make_config(task=task, seeds=(0,)), tmp_path, store)
     assert manifest.task["num_examples"] == 32
     assert manifest.task["num_heldout_examples"] == 8
@@ -275,7 +275,7 @@ def test_an_empty_task_file_is_refused(
 ) -> None:
     (tmp_path / "task.jsonl").write_text("")
     with pytest.raises(InputError, match="task is empty"):
-        run(make_config(task={"kind": "jsonl", "path": "task.jsonl"}), tmp_path, store)
+        run(make_config(task={"kind": "records", "path": "task.jsonl"}), tmp_path, store)
 
 
 def test_a_loss_that_is_not_finite_names_arm_and_step(

@@ -13,7 +13,7 @@ from pipeline.replay.decoder import load_decoder, new_decoder, save_decoder, sav
 from pipeline.replay.generate import PART_SAMPLES, Sampling, draw_samples, sample_tokens
 from pipeline.replay.tokenizer import train_tokenizer
 from pipeline.store import Store
-from schemas.finetune import FreshDecoder
+from schemas.finetune_inputs import FreshDecoder
 
 SHAPE = FreshDecoder(vocabulary_size=300, hidden_size=16, num_layers=1, num_heads=2)
 SETTINGS = Sampling(num_samples=100, max_tokens=24, batch_size=256, seed=0)

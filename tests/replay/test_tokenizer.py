@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.replay.build import Document
-from pipeline.replay.examples import Example
+from pipeline.replay.task.examples import Example
 from pipeline.replay.tokenizer import END_OF_TEXT, train_tokenizer
 
 WORDS = ("the", "corpus", "is", "replayed", "while", "a", "model", "learns", "its", "task")

@@ -24,7 +24,7 @@ from pipeline.replay.packing import Tokenized, concatenate, pack
 from pipeline.replay.schedule import Pool, feasible_shares, plan_mixture
 from pipeline.replay.tokenizer import TextEncoder, load_tokenizer, train_tokenizer
 from pipeline.replay.training import train
-from schemas.finetune import FreshDecoder
+from schemas.finetune_inputs import FreshDecoder
 from tests.benchmarks.recovery.parts import base_documents
 from tests.benchmarks.recovery.protocol import Size
 

@@ -20,10 +20,10 @@ from pipeline.replay.batch import Batch, make_batch
 from pipeline.replay.data import by_domain
 from pipeline.replay.decoder import load_decoder, reproducible
 from pipeline.replay.evaluate import Heldout, choose_heldout
-from pipeline.replay.examples import Example
 from pipeline.replay.losses import scored_losses
 from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
 from pipeline.replay.schedule import Plan, Pool, plan_run
+from pipeline.replay.task.examples import Example
 from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.training import train
 from tests.benchmarks.recovery.anchors import anchor_corpus

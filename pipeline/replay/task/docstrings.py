@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 
 from pipeline.replay.build import Document
-from pipeline.replay.examples import Candidates, Example
 from pipeline.replay.split import hash_rank
+from pipeline.replay.task.examples import Candidates, Example
 
 PROMPT_END = "\n# Does: "
 MAX_SOURCE_CHARACTERS = 500_000  # a parser's memory grows with its input

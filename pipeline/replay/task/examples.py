@@ -6,7 +6,7 @@ group (the document, or the prompt), and a group is wholly for training or wholl
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from typing import TypeVar
 
 from pipeline.fingerprint import fingerprint
@@ -27,17 +27,27 @@ class Example:
 
 
 @dataclass(frozen=True)
+class Chat:
+    """A conversation as its template has it, special tokens spelled out; answers are marked."""
+
+    group: str
+    text: str
+    answers: tuple[tuple[int, int], ...]  # spans of characters
+
+
+@dataclass(frozen=True)
 class Candidates:
     """The examples of a task before tokenising, and what became of the other records."""
 
-    examples: list[Example]
+    examples: Sequence[Example | Chat]
     document_ids: frozenset[str] = frozenset()  # of the build: no other part may use these
     skipped: dict[str, int] = field(default_factory=dict)  # reason → records
+    shape: str = ""  # of records, as it was found
 
     @property
     def identity(self) -> str:
         """The fingerprint of the examples."""
-        return fingerprint([(e.group, e.prompt, e.completion) for e in self.examples])
+        return fingerprint([astuple(example) for example in self.examples])
 
 
 def hold_out(

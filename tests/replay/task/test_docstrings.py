@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.replay.build import Document
-from pipeline.replay.docstrings import docstring_candidates, document_examples, first_sentence
-from pipeline.replay.examples import hold_out
+from pipeline.replay.task.docstrings import docstring_candidates, document_examples, first_sentence
+from pipeline.replay.task.examples import hold_out
 
 
 def code(text: str, name: str = "a") -> Document:
