@@ -108,10 +108,11 @@ def check_training_libraries() -> None:
 def check_finetune(path: Path, overrides: Sequence[str], output: str | None) -> Path:
     """Return the output folder of a fine-tune that can begin; raise InputError where it cannot."""
     config = load_config(path, FinetuneConfig, overrides)
-    try:
-        read_build_manifest(base_of(path) / config.build)
-    except InputError as error:
-        raise ConfigError(f"{path}: build: {error}") from error
+    if isinstance(config.anchor, str):
+        try:
+            read_build_manifest(base_of(path) / config.anchor)
+        except InputError as error:
+            raise ConfigError(f"{path}: anchor: {error}") from error
     folder = Path(output) if output else OUTPUTS / config.name
     check_writable(folder)
     return folder

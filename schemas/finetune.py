@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, model_validator
 
 from schemas.base import Frozen, Name
-from schemas.finetune_inputs import FreshDecoder, PositiveInt, PretrainedDecoder, Rate, Task
+from schemas.finetune_inputs import Base, FreshDecoder, ParquetAnchor, PositiveInt, Rate, Task
 from schemas.manifest import FileEntry
 from schemas.training import TrainingSettings
 
@@ -19,9 +19,9 @@ class FinetuneConfig(Frozen):
     """Replay fine-tuning with forgetting measured per domain."""
 
     name: Name
-    build: str
-    """The output folder of a build."""
-    base: Annotated[FreshDecoder | PretrainedDecoder, Field(discriminator="kind")] = FreshDecoder()
+    anchor: str | ParquetAnchor
+    """What is replayed: the output folder of a build, or Parquet files."""
+    base: Base = FreshDecoder()
     task: Task
     replay_fractions: Annotated[
         tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)
@@ -116,7 +116,8 @@ class FinetuneManifest(Frozen):
     kind: Literal["finetune"] = "finetune"
     name: str
     config: dict[str, Any]
-    build_fingerprint: str
+    anchor_fingerprint: str
+    """Of the build, or of the files that were replayed."""
     base: dict[str, Any]
     """Parameters, vocabulary, pre-training tokens and steps."""
     task: dict[str, Any] = {}

@@ -8,7 +8,6 @@ from schemas.base import Frozen
 
 PositiveInt = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0)]
-Sha = Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
 
 
 class FreshDecoder(Frozen):
@@ -37,6 +36,33 @@ class PretrainedDecoder(Frozen):
 
     kind: Literal["pretrained"]
     path: str
+
+
+class HubDecoder(Frozen):
+    """A causal language model of a hub, at one commit (safetensors, no remote code)."""
+
+    kind: Literal["hub"]
+    repo: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$")]
+    """As in owner/name; HF_ENDPOINT names another hub, HF_TOKEN is sent to it."""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]
+    """The commit, 40 hexadecimal digits (under "Files", "History" on the model's page): a branch
+    could be another model tomorrow."""
+
+
+Base = Annotated[FreshDecoder | PretrainedDecoder | HubDecoder, Field(discriminator="kind")]
+
+
+class ParquetAnchor(Frozen):
+    """Any Parquet files of text in place of a build."""
+
+    parquet: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Files or globs."""
+    text_field: str = "text"
+    domain_field: str = "domain"
+    """Where files have no such column, all is one domain, `all`."""
+    license_field: str = "license"
+    heldout_documents: PositiveInt = 100
+    """Of each domain, never replayed; at most a tenth of it."""
 
 
 class TaskSizes(Frozen):

@@ -26,7 +26,7 @@ from pipeline.replay.tokenizer import load_tokenizer, read_model_config, train_t
 from pipeline.replay.training import train
 from pipeline.replay.versions import training_versions
 from pipeline.store import Store
-from schemas.finetune_inputs import FreshDecoder, PretrainedDecoder
+from schemas.finetune_inputs import FreshDecoder
 
 BASE_VERSION = 2  # raise it when the same inputs give another base
 NUM_REPORTS = 4  # lines of progress while pre-training
@@ -54,9 +54,11 @@ class Pretraining:
     identity: str  # of the documents: the build's digest, and the task's documents left out
 
 
-def check_pretrained(base: PretrainedDecoder, relative_to: Path, context: int) -> BaseModel:
-    """Check a model's folder without loading its weights; raise InputError where it is unfit."""
-    folder = relative_to / base.path
+def check_pretrained(folder: Path, context: int, facts: dict[str, Any]) -> BaseModel:
+    """Check a model's folder without loading its weights; raise InputError where it is unfit.
+
+    `facts`: where it is from, for the manifest.
+    """
     load_tokenizer(folder)
     max_context = read_model_config(folder).get("max_position_embeddings")
     if isinstance(max_context, int) and context > max_context:
@@ -65,7 +67,7 @@ def check_pretrained(base: PretrainedDecoder, relative_to: Path, context: int) -
     if not any(path.suffix == ".safetensors" for path in files):
         raise InputError(f"{folder}: no .safetensors file; convert the weights to safetensors")
     digests = [(path.name, file_sha256(path)) for path in files]
-    return BaseModel(folder, fingerprint("pretrained", digests), {"kind": "pretrained"})
+    return BaseModel(folder, fingerprint("pretrained", digests), facts)
 
 
 def pretrain(job: Pretraining, store: Store, progress: Callable[[str], None]) -> BaseModel:

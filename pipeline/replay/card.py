@@ -46,7 +46,7 @@ def _origin(manifest: FinetuneManifest) -> str:
         f"A causal language model of {base['num_parameters']:,} parameters ({base['kind']} base), "
         f"fine-tuned for {config['steps']} steps on {manifest.task['num_examples']:,} examples of "
         f"the task `{manifest.task['kind']}`. Documents of an anchor corpus were replayed "
-        f"meanwhile; its build has the fingerprint `{manifest.build_fingerprint}`."
+        f"meanwhile; its fingerprint is `{manifest.anchor_fingerprint}`."
     )
 
 

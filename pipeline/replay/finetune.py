@@ -48,7 +48,7 @@ def finetune(
     TrainingError where a loss is not finite.
     """
     check_writable(output)
-    inputs = read_inputs(config, base)
+    inputs = read_inputs(config, base, store)
     with reproducible(num_threads(config.threads)):
         start = obtain_base(config, inputs, store, progress)
         experiment, task = prepare(config, inputs, start)
@@ -104,7 +104,7 @@ def prepare(
         ),
         task=task.training,
         anchor=pack_corpus(inputs.split.anchor, inputs.shares, encoder, config.context),
-        heldout={**prepare_heldout(inputs.heldout, encoder, config), TASK: task.heldout},
+        heldout={**prepare_heldout(inputs.anchor.heldout, encoder, config), TASK: task.heldout},
     )
     return experiment, task
 
@@ -128,7 +128,7 @@ def summarise(
     return FinetuneManifest(
         name=config.name,
         config=config.model_dump(mode="json"),
-        build_fingerprint=inputs.build.manifest.fingerprint,
+        anchor_fingerprint=inputs.anchor.fingerprint,
         base=base_facts,
         task=task.facts,
         versions=training_versions(),
@@ -143,7 +143,7 @@ def summarise(
 
 def heldout_facts(experiment: Experiment, inputs: Inputs) -> dict[str, HeldoutFacts]:
     """Count what each domain's loss is measured on."""
-    documents = by_domain(inputs.heldout)
+    documents = by_domain(inputs.anchor.heldout)
     return {
         domain: HeldoutFacts(
             num_documents=len(documents[domain]),

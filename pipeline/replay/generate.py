@@ -27,7 +27,6 @@ from pipeline.replay.decoder import load_decoder, num_threads, reproducible
 from pipeline.replay.tokenizer import TextEncoder, load_tokenizer, read_model_config
 from pipeline.replay.versions import training_versions
 from pipeline.store import Store
-from schemas.finetune_inputs import PretrainedDecoder
 
 VERSION = 1  # raise it when the same model and settings give other samples
 STAGE = "model-samples"
@@ -60,7 +59,7 @@ def draw_samples(
     Raises InputError where the folder holds no model that can be loaded, or one whose logits are
     not numbers.
     """
-    identity = check_pretrained(PretrainedDecoder(kind="pretrained", path=str(folder)), Path(), 1)
+    identity = check_pretrained(folder, 1, {})
     encoder, config = load_tokenizer(folder), read_model_config(folder)
     _check_length(config, settings, folder)
     begin = config.get("bos_token_id")

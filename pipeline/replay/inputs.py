@@ -1,70 +1,61 @@
 """What a fine-tune is given, checked and read before any time is spent on training.
 
-Reads the build, the task's file and the pretrained base's files; writes nothing. Always true: no
-document is in two of: held out, the task, the original half, the anchor half.
+Reads the anchor, the task's file and the base's files; writes nothing but what a hub sends. Always
+true: no document is in two of: held out, the task, the original half, the anchor half.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import IntegrityError
 from pipeline.fingerprint import fingerprint
+from pipeline.replay.anchor import Anchor, open_anchor
 from pipeline.replay.base import BaseModel, check_pretrained
-from pipeline.replay.build import Build, Document, open_build, read_documents, token_shares
+from pipeline.replay.build import token_shares
 from pipeline.replay.data import task_candidates
+from pipeline.replay.hub import fetch_base
 from pipeline.replay.split import Split, split_documents
 from pipeline.replay.task.examples import Candidates
+from pipeline.store import Store
 from schemas.finetune import FinetuneConfig
-from schemas.finetune_inputs import FreshDecoder
+from schemas.finetune_inputs import FreshDecoder, HubDecoder
 
 
 @dataclass(frozen=True)
 class Inputs:
     """Everything a fine-tune starts from."""
 
-    build: Build
-    shares: dict[str, float]  # of the build's tokens, by domain
-    heldout: list[Document]
+    anchor: Anchor
+    shares: dict[str, float]  # of the anchor's tokens, by domain
     candidates: Candidates  # for the task
     split: Split
     start: BaseModel | FreshDecoder  # a fresh one is to be pre-trained on the original half
-    identity: str  # of the build's documents and of how they are split
+    identity: str  # of the anchor's documents and of how they are split
 
 
-def read_inputs(config: FinetuneConfig, base: Path) -> Inputs:
+def read_inputs(config: FinetuneConfig, base: Path, store: Store) -> Inputs:
     """Check and read what the config names, paths relative to `base`.
 
-    Raises InputError where build, model or task cannot be used, IntegrityError where the build
+    Raises InputError where anchor, model or task cannot be used, IntegrityError where a build
     holds out a document that is also in its shards.
     """
-    start = _check_start(config, base)
-    build = open_build(base / config.build)
-    documents, heldout = read_documents(build.shards), read_documents(build.heldout)
-    _refuse_leaks(documents, heldout)
+    start = _check_start(config, base, store)
+    anchor = open_anchor(config.anchor, base)
     model = start.folder if isinstance(start, BaseModel) else None
-    candidates = task_candidates(config.task, base, documents, config.context, model)
-    is_fresh = isinstance(start, FreshDecoder)
+    candidates = task_candidates(config.task, base, anchor.documents, config.context, model)
+    used, is_fresh = candidates.document_ids, isinstance(start, FreshDecoder)
     return Inputs(
-        build=build,
-        shares=token_shares(documents),
-        heldout=heldout,
+        anchor=anchor,
+        shares=token_shares(anchor.documents),
         candidates=candidates,
-        split=split_documents(documents, candidates.document_ids, with_original=is_fresh),
+        split=split_documents(anchor.documents, used, with_original=is_fresh),
         start=start,
-        identity=fingerprint(build.digest, sorted(candidates.document_ids), is_fresh),
+        identity=fingerprint(anchor.digest, sorted(used), is_fresh),
     )
 
 
-def _check_start(config: FinetuneConfig, base: Path) -> BaseModel | FreshDecoder:
+def _check_start(config: FinetuneConfig, base: Path, store: Store) -> BaseModel | FreshDecoder:
     if isinstance(config.base, FreshDecoder):
         return config.base
-    return check_pretrained(config.base, base, config.context)
-
-
-def _refuse_leaks(documents: list[Document], heldout: list[Document]) -> None:
-    leaked = sorted({row.id for row in documents} & {row.id for row in heldout})
-    if leaked:
-        raise IntegrityError(
-            f"{len(leaked)} held-out documents are also in the shards (the first: {leaked[0]}), so "
-            "forgetting would be measured on training data; build again"
-        )
+    given = config.base
+    folder = fetch_base(given, store) if isinstance(given, HubDecoder) else base / given.path
+    return check_pretrained(folder, config.context, given.model_dump())

@@ -90,7 +90,7 @@ def finetune_page(manifest: FinetuneManifest) -> Page:
         title=manifest.name,
         kind="Replay fine-tuning",
         description="",
-        fingerprint=manifest.build_fingerprint,
+        fingerprint=manifest.anchor_fingerprint,
         headlines=finetune_sections.headlines(manifest),
         sections=tuple(finetune_sections.finetune_sections(manifest)),
     )

@@ -167,7 +167,7 @@ def make_config(build_folder: Path) -> Callable[..., FinetuneConfig]:
     def make(**fields: Any) -> FinetuneConfig:
         small: dict[str, Any] = {
             "name": "small",
-            "build": str(build_folder),
+            "anchor": str(build_folder),
             "base": {
                 "kind": "fresh",
                 "vocabulary_size": 400,

@@ -167,7 +167,7 @@ def test_a_missing_shard_is_named(
     folder = damaged(build_folder, tmp_path)
     (folder / "shards/anchor-00001-of-00002.parquet").unlink()
     with pytest.raises(InputError, match=r"anchor-00001-of-00002\.parquet: missing"):
-        run(make_config(build="damaged"), tmp_path, store)
+        run(make_config(anchor="damaged"), tmp_path, store)
 
 
 def test_a_cut_shard_is_named(
@@ -176,7 +176,7 @@ def test_a_cut_shard_is_named(
     shard = damaged(build_folder, tmp_path) / "shards/anchor-00000-of-00002.parquet"
     shard.write_bytes(shard.read_bytes()[:-1])
     with pytest.raises(InputError, match="bytes, the manifest says"):
-        run(make_config(build="damaged"), tmp_path, store)
+        run(make_config(anchor="damaged"), tmp_path, store)
 
 
 def test_a_changed_shard_is_named(
@@ -187,7 +187,7 @@ def test_a_changed_shard_is_named(
     content[100] ^= 1
     shard.write_bytes(content)
     with pytest.raises(InputError, match="sha256"):
-        run(make_config(build="damaged"), tmp_path, store)
+        run(make_config(anchor="damaged"), tmp_path, store)
 
 
 def edit_manifest(folder: Path, edit: Callable[[dict], None]) -> None:  # type: ignore[type-arg]
@@ -204,7 +204,7 @@ def test_a_build_without_heldout_documents_is_refused(
 
     edit_manifest(damaged(build_folder, tmp_path), drop)
     with pytest.raises(InputError, match="heldout_documents"):
-        run(make_config(build="damaged"), tmp_path, store)
+        run(make_config(anchor="damaged"), tmp_path, store)
 
 
 def test_a_manifest_cannot_reach_outside_the_build(
@@ -216,7 +216,7 @@ def test_a_manifest_cannot_reach_outside_the_build(
 
     edit_manifest(damaged(build_folder, tmp_path), redirect)
     with pytest.raises(InputError, match="no shards"):
-        run(make_config(build="damaged"), tmp_path, store)
+        run(make_config(anchor="damaged"), tmp_path, store)
 
 
 def test_a_leaked_held_out_document_is_refused(
@@ -232,14 +232,14 @@ def test_a_leaked_held_out_document_is_refused(
 
     edit_manifest(folder, mend)
     with pytest.raises(IntegrityError, match="also in the shards"):
-        run(make_config(build="damaged"), tmp_path, store)
+        run(make_config(anchor="damaged"), tmp_path, store)
 
 
 def test_a_folder_that_is_no_build_is_refused(
     make_config: MakeConfig, tmp_path: Path, store: Store
 ) -> None:
     with pytest.raises(InputError, match="build"):
-        run(make_config(build="nowhere"), tmp_path, store)
+        run(make_config(anchor="nowhere"), tmp_path, store)
 
 
 def test_a_foreign_output_folder_is_left_alone(

@@ -35,7 +35,7 @@ def arm_of(lengths: dict[str, list[int]], shares: dict[str, float], fraction: fl
     task = packed_documents(TASK_TOKEN, [20, 9, 30, 12, 17, 32, 25], scored_from=6)
     config = FinetuneConfig.model_validate(
         {
-            "name": "x", "build": "x", "task": {"kind": "docstrings"}, "steps": STEPS,
+            "name": "x", "anchor": "x", "task": {"kind": "docstrings"}, "steps": STEPS,
             "batch_size": 3, "context": CONTEXT,
         }
     )  # fmt: skip

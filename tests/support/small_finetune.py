@@ -35,7 +35,7 @@ def finetune_manifest() -> FinetuneManifest:
     return FinetuneManifest(
         name="small-finetune",
         config={},
-        build_fingerprint="0" * 64,
+        anchor_fingerprint="0" * 64,
         base={"num_parameters": 1_234_567, "steps": 400},
         task={"num_examples": 400, "skipped": {"too_long": 3}},
         versions={"torch": "2.11"},
