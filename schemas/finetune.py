@@ -35,6 +35,9 @@ class FinetuneConfig(Frozen):
     """Task sequences a step; replayed sequences come on top."""
     context: PositiveInt = 128
     learning_rate: Rate = 1e-3
+    forgetting_budget: Rate | None = None
+    """In nats per token, mean over domains: a run that has forgotten more when it is measured stops
+    there."""
     evaluate_every: PositiveInt = 50
     heldout_sequences: PositiveInt = 64
     """Per domain."""
@@ -107,6 +110,8 @@ class ArmFacts(Frozen):
     num_anchor_tokens_by_domain: dict[str, int]
     num_unique_anchor_tokens: int
     """In anchor sequences that at least one seed saw, each counted once."""
+    stopped_at: dict[int, int] = {}
+    """The last step by seed, where the forgetting budget was spent before the end."""
 
 
 class FinetuneManifest(Frozen):

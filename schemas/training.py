@@ -48,6 +48,8 @@ class TrainingSettings(Frozen):
     """Compile the model with torch.compile; the first step takes minutes."""
     checkpoint_every: PositiveInt = 200
     """Steps after which a run that is killed can go on."""
+    tensorboard: bool = False
+    """Log to OUTPUT.logs/ for TensorBoard while it trains."""
     low_rank: LowRank | None = None
     """Default: all weights are trained."""
 

@@ -17,7 +17,9 @@ from pipeline.replay.batch import Batch, make_batch
 from pipeline.replay.checkpoint import Checkpoints
 from pipeline.replay.data import Corpus
 from pipeline.replay.decoder import copy_tokenizer
-from pipeline.replay.evaluate import Heldout, evaluate
+from pipeline.replay.evaluate import Heldout, Loss, evaluate
+from pipeline.replay.forgetting import is_spent
+from pipeline.replay.logs import RunLog, open_log
 from pipeline.replay.packing import Packed, concatenate
 from pipeline.replay.schedule import Plan, plan_run
 from pipeline.replay.training import StepLoss, Training
@@ -42,6 +44,7 @@ class Experiment:
     task: Packed
     anchor: Corpus
     heldout: dict[str, Heldout]  # domains, then the task
+    before: dict[str, Loss]  # the base's own
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,10 @@ class Arm:
             self.experiment.identity,
             (self.fraction, self.seed, self.keeps_model),
             (config.steps, config.batch_size, config.learning_rate, config.evaluate_every),
-            config.training.model_dump(exclude={"checkpoint_every"}),
+            (
+                config.training.model_dump(exclude={"checkpoint_every", "tensorboard"}),
+                config.forgetting_budget,
+            ),
         )
 
     def plan(self) -> Plan:
@@ -104,17 +110,25 @@ class ArmResult:
     training: tuple[TrainingPoint, ...]
     folder: Path
 
+    @property
+    def num_steps(self) -> int:
+        """How many steps were taken: fewer than asked for where the budget was spent."""
+        return self.training[-1].step
 
-def run_arm(arm: Arm, store: Store, progress: Callable[[str], None]) -> ArmResult:
+
+def run_arm(
+    arm: Arm, store: Store, progress: Callable[[str], None], logs: Path | None = None
+) -> ArmResult:
     """Return the arm's result, trained now or found in the store.
 
-    A run that was killed goes on from its last checkpoint. Raises TrainingError where the loss is
-    not finite.
+    `logs`: the folder for TensorBoard. A run that was killed goes on from its last checkpoint.
+    Raises TrainingError where the loss is not finite.
     """
     checkpoints = Checkpoints(store.root / UNFINISHED / arm.identity, arm.identity)
 
     def write(folder: Path) -> dict[str, Any]:
-        return _train_arm(arm, folder, checkpoints, progress)
+        with open_log(logs, f"{arm.name.replace(' ', '-')}-seed{arm.seed}") as log:
+            return _train_arm(arm, folder, checkpoints, progress, log)
 
     entry = store.obtain("finetune-arm", arm.identity, write)
     checkpoints.remove()
@@ -127,7 +141,11 @@ def run_arm(arm: Arm, store: Store, progress: Callable[[str], None]) -> ArmResul
 
 
 def _train_arm(
-    arm: Arm, folder: Path, checkpoints: Checkpoints, progress: Callable[[str], None]
+    arm: Arm,
+    folder: Path,
+    checkpoints: Checkpoints,
+    progress: Callable[[str], None],
+    log: RunLog,
 ) -> dict[str, Any]:
     """Train, measuring on the way; write the model and return the measurements."""
     config = arm.experiment.config
@@ -138,12 +156,18 @@ def _train_arm(
     if training.step:
         progress(f"{label}: goes on after step {training.step}")
     for batch in arm.batches(training.step):
-        record["steps"].append(asdict(training.advance(batch)))
+        step = training.advance(batch)
+        log.step(step)
+        record["steps"].append(asdict(step))
         if training.step % config.evaluate_every == 0 or training.step == config.steps:
             losses = evaluate(model, arm.experiment.heldout)
+            log.evaluation(losses, training.step)
             rows = as_evaluations(arm.name, arm.seed, training.step, losses)
             record["evaluations"] += [row.model_dump() for row in rows]
             progress(f"{label}, step {training.step}/{config.steps}: {describe(losses)}")
+            if is_spent(losses, arm.experiment.before, config.forgetting_budget):
+                progress(f"{label}: stops after step {training.step}, its budget is spent")
+                break
         if training.step % config.training.checkpoint_every == 0 and training.step < config.steps:
             checkpoints.save(training, record)
     if arm.keeps_model:
@@ -156,13 +180,19 @@ def _train_arm(
     }
 
 
-def arm_facts(arms: list[Arm]) -> ArmFacts:
+def arm_facts(results: list[ArmResult]) -> ArmFacts:
     """Count what the batches of one arm hold, over its seeds."""
-    first = arms[0]
-    return count_batches(
+    first = results[0].arm
+    counted = count_batches(
         first.name,
         first.fraction,
-        [arm.plan() for arm in arms],
+        [result.arm.plan().first(result.num_steps) for result in results],
         first.experiment.task.num_scored(),
         first.experiment.anchor.pool,
     )
+    stopped = {
+        result.arm.seed: result.num_steps
+        for result in results
+        if result.num_steps < first.experiment.config.steps
+    }
+    return counted.model_copy(update={"stopped_at": stopped})

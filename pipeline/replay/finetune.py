@@ -6,6 +6,7 @@ inputs are checked before any time is spent; what the store holds is not trained
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from pipeline.replay.decoder import load_decoder, num_threads, reproducible
 from pipeline.replay.evaluate import Loss, evaluate
 from pipeline.replay.forgetting import measure_forgetting
 from pipeline.replay.inputs import Inputs, read_inputs
+from pipeline.replay.logs import FOLDER_SUFFIX
 from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.versions import training_versions
 from pipeline.replay.write import Checkpoint, write_output
@@ -54,13 +56,17 @@ def finetune(
         experiment, task = prepare(config, inputs, start)
         model = load_decoder(start.folder)
         before = evaluate(model, experiment.heldout)
+        experiment = replace(experiment, before=before)
         progress(f"base: {describe(before)}")
         arms = [
             Arm(experiment, fraction, seed)
             for fraction in config.replay_fractions
             for seed in config.seeds
         ]
-        results = [run_arm(arm, store, progress) for arm in arms]
+        logs = (
+            output.with_name(output.name + FOLDER_SUFFIX) if config.training.tensorboard else None
+        )
+        results = [run_arm(arm, store, progress, logs) for arm in arms]
     facts = {**start.facts, **model_facts(model), "identity": start.identity}
     manifest = summarise(experiment, inputs, facts, task, before, results)
     checkpoints = [
@@ -105,6 +111,7 @@ def prepare(
         task=task.training,
         anchor=pack_corpus(inputs.split.anchor, inputs.shares, encoder, config.context),
         heldout={**prepare_heldout(inputs.anchor.heldout, encoder, config), TASK: task.heldout},
+        before={},
     )
     return experiment, task
 
@@ -122,7 +129,7 @@ def summarise(
     base_rows = as_evaluations(BASE_ARM, seed=0, step=0, losses=before)
     arm_rows = [row for result in results for row in result.evaluations]
     by_fraction = [
-        [result.arm for result in results if result.arm.fraction == fraction]
+        [result for result in results if result.arm.fraction == fraction]
         for fraction in config.replay_fractions
     ]
     return FinetuneManifest(
@@ -133,9 +140,9 @@ def summarise(
         task=task.facts,
         versions=training_versions(),
         heldout=heldout_facts(experiment, inputs),
-        arms=tuple(arm_facts(arms) for arms in by_fraction),
+        arms=tuple(arm_facts(of_one) for of_one in by_fraction),
         evaluations=(*base_rows, *arm_rows),
-        forgetting=tuple(measure_forgetting(base_rows, arm_rows, config.steps)),
+        forgetting=tuple(measure_forgetting(base_rows, arm_rows)),
         training=tuple(point for result in results for point in result.training),
         files=(),
     )

@@ -5,12 +5,13 @@ domains are the same for every seed, so intervals speak of the order of data alo
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean, stdev
 
 from scipy import stats
 
 from pipeline.replay.data import TASK
+from pipeline.replay.evaluate import Loss
 from schemas.finetune import Evaluation, Forgetting
 
 MEAN = "mean"
@@ -18,13 +19,16 @@ CONFIDENCE = 0.95
 
 
 def measure_forgetting(
-    base: Sequence[Evaluation], evaluations: Sequence[Evaluation], last_step: int
+    base: Sequence[Evaluation], evaluations: Sequence[Evaluation]
 ) -> list[Forgetting]:
-    """Return the rise over the base at the last step: each domain, their mean, and the task."""
+    """Return the rise over the base at each run's end: each domain, their mean, and the task."""
+    last: dict[tuple[str, int], int] = {}
+    for item in evaluations:
+        last[item.arm, item.seed] = max(item.step, last.get((item.arm, item.seed), 0))
     before = {item.domain: item.nats_per_token for item in base}
     rises: dict[str, dict[int, dict[str, float]]] = {}  # arm → seed → domain
     for item in evaluations:
-        if item.step == last_step:
+        if item.step == last[item.arm, item.seed]:
             by_seed = rises.setdefault(item.arm, {}).setdefault(item.seed, {})
             by_seed[item.domain] = item.nats_per_token - before[item.domain]
     domains = [domain for domain in before if domain != TASK]
@@ -37,6 +41,18 @@ def measure_forgetting(
         found.append(_interval(arm, MEAN, means))
         found.append(_interval(arm, TASK, [rise[TASK] for rise in seeds.values()]))
     return found
+
+
+def is_spent(now: Mapping[str, Loss], before: Mapping[str, Loss], budget: float | None) -> bool:
+    """Whether more is forgotten than the budget allows, in nats per token, mean over domains."""
+    if budget is None:
+        return False
+    rises = [
+        loss.nats_per_token - before[name].nats_per_token
+        for name, loss in now.items()
+        if name != TASK
+    ]
+    return fmean(rises) > budget
 
 
 def _interval(arm: str, domain: str, per_seed: Iterable[float]) -> Forgetting:

@@ -38,6 +38,11 @@ class Plan:
     anchor: Ints  # [drawn]: the anchor sequences, in order of use
     offsets: Ints  # [steps + 1]: step k uses anchor[offsets[k]:offsets[k + 1]]
 
+    def first(self, num_steps: int) -> "Plan":
+        """Return the plan of the first steps alone."""
+        offsets = self.offsets[: num_steps + 1]
+        return Plan(self.task[:num_steps], self.anchor[: offsets[-1]], offsets)
+
     def anchor_at(self, step: int) -> Ints:
         """Return the anchor sequences of one step (from 0)."""
         return self.anchor[self.offsets[step] : self.offsets[step + 1]]

@@ -107,6 +107,34 @@ def loss_plot(evaluations: Sequence[Evaluation], arms: Sequence[str]) -> dict[st
     return to_json(plot)
 
 
+def plane_plot(evaluations: Sequence[Evaluation], arms: Sequence[str]) -> dict[str, Any]:
+    """Return each arm's path over the plane of the task's loss and the mean loss of the domains.
+
+    All paths begin at the base; learning goes to the left, forgetting upwards.
+    """
+    curves = mean_curves(evaluations)
+    domains = [curve for domain, curve in curves.items() if domain != TASK]
+    traces = []
+    for arm, tint in arm_colours(arms).items():
+        task = curves.get(TASK, {}).get(arm, [])
+        rest = [[loss for _, loss in curve.get(arm, [])] for curve in domains]
+        if task and rest and all(len(losses) == len(task) for losses in rest):
+            means = [sum(losses) / len(losses) for losses in zip(*rest, strict=True)]
+            line = _line(arm, [], tint, show_legend=True)
+            line.update(x=[loss for _, loss in task], y=means, text=[f"{s}" for s, _ in task])
+            line.hovertemplate = (
+                "step %{text}: task %{x:.3f}, domains %{y:.3f}<extra>%{fullData.name}</extra>"
+            )
+            traces.append(line)
+    return to_json(
+        figure(
+            traces,
+            xaxis=axis("held-out loss of the task, nats per token"),
+            yaxis=axis("of the domains, mean"),
+        )
+    )
+
+
 def loss_rows(num_domains: int) -> int:
     """Return how many rows of panels there are."""
     return -(-num_domains // NUM_COLUMNS)

@@ -35,6 +35,7 @@ def finetune_sections(manifest: FinetuneManifest) -> Iterator[Section]:
     yield forgetting_section(manifest, arms)
     yield replay_section(manifest)
     if manifest.evaluations:
+        yield plane_section(manifest, arms)
         yield loss_section(manifest, arms)
     if manifest.training:
         yield training_section(manifest, arms)
@@ -131,6 +132,27 @@ def _fact(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return short_count(value) if value >= 100_000 else str(value)
     return str(value)
+
+
+def plane_section(manifest: FinetuneManifest, arms: list[str]) -> Section:
+    """Return where each arm went: what it learnt of the task against what it forgot."""
+    return Section(
+        id="plane",
+        title="Learnt and forgotten",
+        lead="The model’s path from the base, a point a measurement, mean over seeds: to the left "
+        "it learns the task, upwards it forgets the rest. Without replay it climbs; with enough "
+        "of it, it goes straight to the left.",
+        plots=(
+            Plot(
+                "plane-plot",
+                plots.plane_plot(manifest.evaluations, arms),
+                "Paths over the plane of task loss and mean loss of the domains, one an arm; the "
+                "figures are those of the next section",
+                height=420,
+                max_width=760,
+            ),
+        ),
+    )
 
 
 def loss_section(manifest: FinetuneManifest, arms: list[str]) -> Section:

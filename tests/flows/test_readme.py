@@ -77,12 +77,22 @@ def test_the_example_recipe_is_valid(tmp_path: Path) -> None:
     from pipeline.config import load_config
     from schemas.recipe import Recipe
 
-    whole, quality = blocks("yaml")
+    whole, quality, _ = blocks("yaml")
     (tmp_path / "recipe.yaml").write_text(whole + quality)
     recipe = load_config(tmp_path / "recipe.yaml", Recipe)
     assert recipe.mixture == "llama-1"
     assert recipe.quality is not None
     assert recipe.quality.chooses
+
+
+def test_the_example_fine_tune_is_valid(tmp_path: Path) -> None:
+    from pipeline.config import load_config
+    from schemas.finetune import FinetuneConfig
+
+    (tmp_path / "finetune.yaml").write_text(blocks("yaml")[-1])
+    config = load_config(tmp_path / "finetune.yaml", FinetuneConfig)
+    assert config.forgetting_budget == 0.1
+    assert config.training.low_rank is not None
 
 
 def test_every_command_is_in_the_table() -> None:

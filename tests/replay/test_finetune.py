@@ -284,3 +284,40 @@ def test_a_loss_that_is_not_finite_names_arm_and_step(
     with pytest.raises(TrainingError, match=r"replay 0, seed 0, step [2-6] of 6: the loss is nan"):
         run(make_config(learning_rate=1e38), tmp_path, store)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_run_stops_where_its_forgetting_budget_is_spent(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    config = make_config(
+        forgetting_budget=1e-6, learning_rate=0.05, replay_fractions=(0.0,), seeds=(0,), steps=9
+    )
+    manifest = run(config, tmp_path, store)
+    assert manifest.arms[0].stopped_at == {0: 3}  # the first measurement
+    assert max(row.step for row in manifest.evaluations) == 3
+    assert (
+        manifest.arms[0].num_task_tokens
+        < run(config.model_copy(update={"forgetting_budget": 50.0}), tmp_path, store)
+        .arms[0]
+        .num_task_tokens
+    )
+    [mean] = [row.mean for row in manifest.forgetting if row.domain == "mean"]
+    assert mean > 1e-6
+
+
+def test_logs_for_tensorboard_hold_what_the_manifest_says(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = make_config(training={"tensorboard": True}, replay_fractions=(0.25,), seeds=(1,))
+    manifest = run(config, tmp_path, Store(tmp_path / "store"))
+    events = EventAccumulator(str(tmp_path / "out.logs" / "replay-0.25-seed1"))
+    events.Reload()
+    logged = {e.step: e.value for e in events.Scalars("heldout/legal")}
+    measured = {e.step: e.nats_per_token for e in manifest.evaluations
+                if e.domain == "legal" and e.arm != "base"}  # fmt: skip
+    assert logged == pytest.approx(measured)
+    assert len(events.Scalars("train/task_loss")) == config.steps
+    last = events.Scalars("train/replay_fraction")[-1].value
+    assert last == pytest.approx(manifest.arms[0].achieved_replay_fraction)

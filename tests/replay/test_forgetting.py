@@ -25,12 +25,24 @@ def test_rises_are_over_the_base_at_the_last_step() -> None:
         for step in (5, 10)
         for name, extra in (("web", 0.0), ("code", 0.4), ("task", -1.0))
     ]
-    web, code, mean, task = measure_forgetting(base, after, last_step=10)
+    web, code, mean, task = measure_forgetting(base, after)
     assert [web.domain, code.domain, mean.domain, task.domain] == ["web", "code", "mean", "task"]
     assert web.per_seed == pytest.approx((0.2, 0.3, 0.4))
     assert (web.mean, mean.mean, task.mean) == pytest.approx((0.3, 0.5, -0.7))
     low, high = stats.t.interval(0.95, 2, loc=0.3, scale=stats.sem([0.2, 0.3, 0.4]))
     assert (web.low, web.high) == pytest.approx((low, high))
+
+
+def test_a_run_that_stopped_early_counts_where_it_ended() -> None:
+    base = [row("base", 0, 0, name, 2.0) for name in ("web", "task")]
+    after = [
+        row("replay 0", seed, step, name, 2.0 + 0.1 * step)
+        for seed, steps in ((1, (5, 10)), (2, (5,)))
+        for step in steps
+        for name in ("web", "task")
+    ]
+    web = measure_forgetting(base, after)[0]
+    assert web.per_seed == pytest.approx((1.0, 0.5))
 
 
 def test_one_seed_has_no_interval() -> None:

@@ -40,7 +40,7 @@ def arm_of(lengths: dict[str, list[int]], shares: dict[str, float], fraction: fl
         }
     )  # fmt: skip
     pool = Pool(anchor.num_scored(), domains, shares)
-    experiment = Experiment(config, Path(), "x", task, Corpus(anchor, pool), {})
+    experiment = Experiment(config, Path(), "x", task, Corpus(anchor, pool), {}, {})
     return Arm(experiment, fraction, seed=0)
 
 
