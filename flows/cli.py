@@ -122,11 +122,20 @@ def finetune(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="The fine-tune, a YAML file.")],
     output: Output = None,
     overrides: Overrides = None,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Of the tokens: as in 0.05, or auto. For replay_fractions."
+        ),
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Fine-tune with and without replay, and measure forgetting."""
     from flows.check import check_finetune
 
+    if replay is not None:
+        value = replay if replay == "auto" else f"[{replay}]"
+        overrides = [*(overrides or ()), f"replay_fractions={value}"]
     folder = check_finetune(config, overrides or (), output)
     say(f"Fine-tuning {config}")
     terminal.log_to_terminal()

@@ -144,9 +144,24 @@ def summarise_finetune(manifest: FinetuneManifest, folder: Path) -> str:
             "",
             *table(("domain", *arms), rows),
             "",
+            *_advice(manifest),
             f"Report: {folder / 'report.html'}",
         ]
     )
+
+
+def _advice(manifest: FinetuneManifest) -> list[str]:
+    """Return what probes recommended, and how it turned out."""
+    advice = manifest.recommendation
+    if advice is None:
+        return []
+    means = [row.mean for row in manifest.forgetting if row.domain == "mean"]
+    said = (
+        f"Replay {advice.fraction:g}: by probes the least that keeps to {advice.budget:g} nats per "
+        f"token; predicted {advice.predicted:.3f}, measured {means[0]:.3f}"
+    )
+    without = advice.predicted_without
+    return [wrap(said + (f", without replay {without:.3f}." if without else ".")), ""]
 
 
 def _rise(figure: Forgetting | None) -> str:

@@ -13,6 +13,7 @@ from schemas.manifest import FileEntry
 from schemas.training import TrainingSettings
 
 MIN_HELDOUT_DOCUMENTS = 10
+Fractions = Annotated[tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)]
 
 
 class FinetuneConfig(Frozen):
@@ -23,10 +24,9 @@ class FinetuneConfig(Frozen):
     """What is replayed: the output folder of a build, or Parquet files."""
     base: Base = FreshDecoder()
     task: Task
-    replay_fractions: Annotated[
-        tuple[Annotated[float, Field(ge=0, lt=1)], ...], Field(min_length=1)
-    ] = (0.0, 0.25)
-    """One arm each: the anchor's share of the loss-bearing tokens."""
+    replay_fractions: Literal["auto"] | Fractions = (0.0, 0.25)
+    """One arm each: the anchor's share of the loss-bearing tokens. `auto`: the smallest share that
+    keeps to the forgetting_budget, as short probes predict."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0, 1, 2)
     """Of the order of data. Intervals need two; every arm runs once with each."""
     steps: PositiveInt = 200
@@ -46,11 +46,22 @@ class FinetuneConfig(Frozen):
     threads: PositiveInt | None = None
     """Of the processor; default: one a core. Sums differ in their last bits between numbers."""
 
+    @property
+    def given_fractions(self) -> tuple[float, ...]:
+        """The shares that are asked for; none with `auto`."""
+        return () if self.replay_fractions == "auto" else self.replay_fractions
+
     @model_validator(mode="after")
     def _no_repetition(self) -> Self:
-        for key, values in (("replay_fractions", self.replay_fractions), ("seeds", self.seeds)):
+        for key, values in (("replay_fractions", self.given_fractions), ("seeds", self.seeds)):
             if len(set(values)) != len(values):
                 raise ValueError(f"{key}: the same value is given twice")
+        return self
+
+    @model_validator(mode="after")
+    def _auto_has_a_budget(self) -> Self:
+        if self.replay_fractions == "auto" and self.forgetting_budget is None:
+            raise ValueError("replay_fractions: auto needs a forgetting_budget to keep to")
         return self
 
 
@@ -114,6 +125,30 @@ class ArmFacts(Frozen):
     """The last step by seed, where the forgetting budget was spent before the end."""
 
 
+class ProbePoint(Frozen):
+    """What a probe measured: nats per token over the base, mean over domains."""
+
+    num_task_tokens: int
+    fraction: float
+    rise: float
+
+
+class Recommendation(Frozen):
+    """The share of replay that probes recommend for a budget, and what is predicted of it."""
+
+    fraction: float
+    budget: float
+    predicted: float
+    """Forgetting at the run's end, in nats per token, mean over domains."""
+    predicted_without: float | None = None
+    """The same without replay."""
+    spread: float | None = None
+    """How far probes lie from the law, as a factor."""
+    law: dict[str, float] = {}
+    """K, beta, B and alpha of K D^beta / (1 + B p)^alpha (`pipeline.replay.law`)."""
+    probes: tuple[ProbePoint, ...]
+
+
 class FinetuneManifest(Frozen):
     """The measured result of a fine-tune, written last."""
 
@@ -130,6 +165,8 @@ class FinetuneManifest(Frozen):
     versions: dict[str, str]
     heldout: dict[str, HeldoutFacts] = {}
     """By domain."""
+    recommendation: Recommendation | None = None
+    """With `replay_fractions: auto`."""
     arms: tuple[ArmFacts, ...]
     evaluations: tuple[Evaluation, ...]
     forgetting: tuple[Forgetting, ...]

@@ -54,6 +54,7 @@ class Arm:
     experiment: Experiment
     fraction: float
     seed: int
+    stop_after: int | None = None  # of a probe: it takes the first steps of the run alone
 
     @property
     def name(self) -> str:
@@ -63,7 +64,12 @@ class Arm:
     @property
     def keeps_model(self) -> bool:
         """Whether the trained model is kept: of the first seed only."""
-        return self.seed == self.experiment.config.seeds[0]
+        return self.seed == self.experiment.config.seeds[0] and self.stop_after is None
+
+    @property
+    def num_steps(self) -> int:
+        """How many steps are taken, if the budget allows."""
+        return self.stop_after or self.experiment.config.steps
 
     @property
     def identity(self) -> str:
@@ -72,7 +78,7 @@ class Arm:
         return fingerprint(
             ARM_VERSION,
             self.experiment.identity,
-            (self.fraction, self.seed, self.keeps_model),
+            (self.fraction, self.seed, self.keeps_model, self.stop_after),
             (config.steps, config.batch_size, config.learning_rate, config.evaluate_every),
             (
                 config.training.model_dump(exclude={"checkpoint_every", "tensorboard"}),
@@ -95,7 +101,7 @@ class Arm:
     def batches(self, start: int = 0) -> Iterator[Batch]:
         """Yield the batch of each step after the first `start`: task, then anchor sequences."""
         plan = self.plan()
-        for step in range(start, len(plan.task)):
+        for step in range(start, self.num_steps):
             task = self.experiment.task.select(plan.task[step])
             anchor = self.experiment.anchor.packed.select(plan.anchor_at(step))
             yield make_batch(concatenate([task, anchor]), num_task_sequences=len(task))
@@ -150,7 +156,7 @@ def _train_arm(
     """Train, measuring on the way; write the model and return the measurements."""
     config = arm.experiment.config
     model = load_for_training(arm.experiment.base_folder, config.training)
-    label = f"{arm.name}, seed {arm.seed}"
+    label = f"{'probe of ' if arm.stop_after else ''}{arm.name}, seed {arm.seed}"
     training = Training(model, config.steps, config.learning_rate, label, config.training)
     record = checkpoints.restore(training) or {"evaluations": [], "steps": []}
     if training.step:
@@ -159,7 +165,7 @@ def _train_arm(
         step = training.advance(batch)
         log.step(step)
         record["steps"].append(asdict(step))
-        if training.step % config.evaluate_every == 0 or training.step == config.steps:
+        if training.step % config.evaluate_every == 0 or training.step == arm.num_steps:
             losses = evaluate(model, arm.experiment.heldout)
             log.evaluation(losses, training.step)
             rows = as_evaluations(arm.name, arm.seed, training.step, losses)

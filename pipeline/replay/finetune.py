@@ -25,10 +25,11 @@ from pipeline.replay.data import (
     prepare_task,
 )
 from pipeline.replay.decoder import load_decoder, num_threads, reproducible
-from pipeline.replay.evaluate import Loss, evaluate
+from pipeline.replay.evaluate import evaluate
 from pipeline.replay.forgetting import measure_forgetting
 from pipeline.replay.inputs import Inputs, read_inputs
 from pipeline.replay.logs import FOLDER_SUFFIX
+from pipeline.replay.probe import recommend
 from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.versions import training_versions
 from pipeline.replay.write import Checkpoint, write_output
@@ -58,17 +59,18 @@ def finetune(
         before = evaluate(model, experiment.heldout)
         experiment = replace(experiment, before=before)
         progress(f"base: {describe(before)}")
-        arms = [
-            Arm(experiment, fraction, seed)
-            for fraction in config.replay_fractions
-            for seed in config.seeds
-        ]
+        advice = None
+        if config.replay_fractions == "auto":
+            advice = recommend(experiment, store, progress)
+        fractions = (advice.fraction,) if advice else config.given_fractions
+        arms = [Arm(experiment, part, seed) for part in fractions for seed in config.seeds]
         logs = (
             output.with_name(output.name + FOLDER_SUFFIX) if config.training.tensorboard else None
         )
         results = [run_arm(arm, store, progress, logs) for arm in arms]
     facts = {**start.facts, **model_facts(model), "identity": start.identity}
-    manifest = summarise(experiment, inputs, facts, task, before, results)
+    manifest = summarise(experiment, inputs, facts, task, results)
+    manifest = manifest.model_copy(update={"recommendation": advice})
     checkpoints = [
         Checkpoint(result.arm.name, result.arm.seed, result.folder)
         for result in results
@@ -121,17 +123,14 @@ def summarise(
     inputs: Inputs,
     base_facts: dict[str, Any],
     task: TaskData,
-    before: dict[str, Loss],
     results: Sequence[ArmResult],
 ) -> FinetuneManifest:
     """Return the manifest, as yet without files."""
     config = experiment.config
-    base_rows = as_evaluations(BASE_ARM, seed=0, step=0, losses=before)
+    base_rows = as_evaluations(BASE_ARM, seed=0, step=0, losses=experiment.before)
     arm_rows = [row for result in results for row in result.evaluations]
-    by_fraction = [
-        [result for result in results if result.arm.fraction == fraction]
-        for fraction in config.replay_fractions
-    ]
+    fractions = dict.fromkeys(result.arm.fraction for result in results)
+    by_fraction = [[each for each in results if each.arm.fraction == part] for part in fractions]
     return FinetuneManifest(
         name=config.name,
         config=config.model_dump(mode="json"),

@@ -122,8 +122,22 @@ def replay_section(manifest: FinetuneManifest) -> Section:
         id="replay",
         title="Replay",
         lead="The anchor’s share of the tokens that bear loss, as asked for and as counted.",
+        notes=tuple(_advice(manifest)),
         tables=tuple(table for table in tables if table.rows),
     )
+
+
+def _advice(manifest: FinetuneManifest) -> Iterator[str]:
+    """Say what probes recommended, and which runs stopped early."""
+    advice = manifest.recommendation
+    if advice is not None:
+        yield (
+            f"Probes recommend replaying {advice.fraction:g} to keep to {advice.budget:g} nats per "
+            f"token; {advice.predicted:.3f} are predicted to be forgotten then."
+        )
+    for arm in manifest.arms:
+        for seed, step in arm.stopped_at.items():
+            yield f"{arm.arm}, seed {seed}: stopped after step {step}, its budget was spent."
 
 
 def _fact(value: object) -> str:

@@ -321,3 +321,25 @@ def test_logs_for_tensorboard_hold_what_the_manifest_says(
     assert len(events.Scalars("train/task_loss")) == config.steps
     last = events.Scalars("train/replay_fraction")[-1].value
     assert last == pytest.approx(manifest.arms[0].achieved_replay_fraction)
+
+
+def test_probes_find_a_share_that_keeps_to_the_budget(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    config = make_config(
+        replay_fractions="auto", forgetting_budget=3.0, learning_rate=0.02, steps=20, seeds=(0,)
+    )
+    manifest = run(config, tmp_path, store)
+    advice = manifest.recommendation
+    assert advice is not None
+    assert manifest.arms[0].requested_replay_fraction == advice.fraction
+    assert len(advice.probes) == 4 * 3
+    assert {probe.fraction for probe in advice.probes} == {0.0, 0.02, 0.1, 0.3}
+    assert advice.predicted <= 3.0
+    with pytest.raises(InputError, match="even with half the tokens replayed"):
+        run(config.model_copy(update={"forgetting_budget": 1e-9}), tmp_path, store)
+
+
+def test_auto_without_a_budget_is_refused(make_config: MakeConfig) -> None:
+    with pytest.raises(ValueError, match="auto needs a forgetting_budget"):
+        make_config(replay_fractions="auto")

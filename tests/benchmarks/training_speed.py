@@ -1,0 +1,130 @@
+"""Tokens a second of the training step beside those of transformers' Trainer.
+
+One model, the same packed sequences with the same attention and positions, the same optimiser, one
+run; rounds take turns, so that other load on the machine falls on both. Also: how long the data
+path takes (planning aside, making a step's tensors) of a step.
+"""
+
+# ruff: noqa: T201
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import LlamaForCausalLM, Trainer, TrainingArguments
+
+from pipeline.replay.batch import make_batch
+from pipeline.replay.build import Document
+from pipeline.replay.data import pack_corpus
+from pipeline.replay.decoder import new_decoder, reproducible
+from pipeline.replay.packing import Packed
+from pipeline.replay.tokenizer import train_tokenizer
+from pipeline.replay.training import Training
+from schemas.finetune_inputs import FreshDecoder
+from tests.benchmarks.texts import installed_texts
+
+NUM_STEPS, NUM_ROUNDS, BATCH_SIZE = 6, 5, 8
+NOT_SCORED = -100  # what the loss of transformers passes over
+
+
+def main(num_threads: int) -> None:
+    """Print tokens a second of both, and their ratio, for two models."""
+    texts = installed_texts(2_000_000).to_pylist()
+    documents = [Document(str(n), text, "code", "-", 1) for n, text in enumerate(texts)]
+    for hidden, layers, vocabulary, context in ((128, 3, 2_048, 128), (256, 3, 16_000, 256)):
+        shape = FreshDecoder(
+            hidden_size=hidden, num_layers=layers, num_heads=4, vocabulary_size=vocabulary
+        )
+        encoder = train_tokenizer(documents, vocabulary)
+        packed = pack_corpus(documents, {"code": 1.0}, encoder, context).packed
+        model = new_decoder(shape, encoder, context, seed=0)
+        compare(model, packed, num_threads)
+
+
+def compare(model: LlamaForCausalLM, packed: Packed, num_threads: int) -> None:
+    """Print the figures of one model."""
+    rows = np.random.default_rng(0).integers(0, len(packed), (NUM_STEPS + 1, BATCH_SIZE))
+    start = {name: each.clone() for name, each in model.state_dict().items()}
+    ours, theirs, data = [], [], []
+    with reproducible(num_threads):
+        for _ in range(NUM_ROUNDS):
+            model.load_state_dict(start)
+            speed, share = our_speed(model, packed, rows)
+            ours.append(speed)
+            data.append(share)
+            model.load_state_dict(start)
+            theirs.append(trainer_speed(model, packed, rows))
+    size = sum(each.numel() for each in model.parameters())
+    ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    print(
+        f"{size:,} parameters, context {packed.tokens.shape[1]}: "
+        f"ours {median(ours):,.0f} tokens/s, Trainer {median(theirs):,.0f}, "
+        f"ratio {median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f}); "
+        f"data path {100 * median(data):.2f} % of a step"
+    )
+
+
+def our_speed(model: LlamaForCausalLM, packed: Packed, rows: np.ndarray) -> tuple[float, float]:
+    """Return tokens a second, and the data path's share of the time, after a first step."""
+    training = Training(model, NUM_STEPS + 1, 1e-3, "speed")
+    training.advance(make_batch(packed.select(rows[0])))
+    spent, started = 0.0, time.perf_counter()
+    for chosen in rows[1:]:
+        before = time.perf_counter()
+        batch = make_batch(packed.select(chosen))
+        spent += time.perf_counter() - before
+        training.advance(batch)
+    seconds = time.perf_counter() - started
+    return rows[1:].size * packed.tokens.shape[1] / seconds, spent / seconds
+
+
+class Timed(Trainer):
+    """Knows when its second step began, and when its last one ended."""
+
+    begun: float = 0.0
+    num_done: int = 0
+
+    def training_step(self, *args: Any, **kwargs: Any) -> torch.Tensor:
+        if self.num_done == 1:
+            self.begun = time.perf_counter()
+        self.num_done += 1
+        return super().training_step(*args, **kwargs)
+
+
+def trainer_speed(model: LlamaForCausalLM, packed: Packed, rows: np.ndarray) -> float:
+    """Return the Trainer's tokens a second; its first step is not timed."""
+
+    def collate(chosen: Sequence[dict[str, int]]) -> dict[str, torch.Tensor]:
+        part = packed.select(np.array([each["row"] for each in chosen]))
+        batch = make_batch(part)
+        labels = torch.from_numpy(np.where(part.scored, part.tokens, NOT_SCORED))
+        return {
+            "input_ids": batch.tokens,
+            "attention_mask": batch.attention,
+            "position_ids": batch.positions,
+            "labels": labels,
+        }
+
+    with tempfile.TemporaryDirectory() as folder:
+        arguments = TrainingArguments(
+            output_dir=folder, max_steps=len(rows), per_device_train_batch_size=BATCH_SIZE,
+            learning_rate=1e-3, lr_scheduler_type="cosine", optim="adamw_torch_fused",
+            use_cpu=True, report_to=[], logging_strategy="no", save_strategy="no",
+            disable_tqdm=True, remove_unused_columns=False, dataloader_pin_memory=False,
+        )  # fmt: skip
+        dataset: Any = [{"row": int(row)} for row in rows.ravel()]
+        trainer = Timed(model, arguments, data_collator=collate, train_dataset=dataset)
+        trainer.train()
+        return rows[1:].size * packed.tokens.shape[1] / (time.perf_counter() - trainer.begun)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    main(parser.parse_args().threads)
