@@ -16,6 +16,7 @@ from tests.benchmarks import (
     scale,
     signatures,
     tokenizer_mixture,
+    training_speed,
     whole_job,
 )
 from tests.conftest import CORPORA
@@ -29,6 +30,7 @@ def main() -> None:
     annotation.main()
     sampling.main()
     orchestration.main()
+    training_speed.main()
     if CORPORA.is_dir():
         decontamination.main(CORPORA)
         dedup_accuracy.main(CORPORA)

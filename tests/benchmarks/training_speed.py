@@ -30,10 +30,11 @@ from schemas.finetune_inputs import FreshDecoder
 from tests.benchmarks.texts import installed_texts
 
 NUM_STEPS, NUM_ROUNDS, BATCH_SIZE = 6, 5, 8
+NUM_THREADS = os.cpu_count() or 1
 NOT_SCORED = -100  # what the loss of transformers passes over
 
 
-def main(num_threads: int) -> None:
+def main(num_threads: int = NUM_THREADS) -> None:
     """Print tokens a second of both, and their ratio, for two models."""
     texts = installed_texts(2_000_000).to_pylist()
     documents = [Document(str(n), text, "code", "-", 1) for n, text in enumerate(texts)]
@@ -126,5 +127,5 @@ def trainer_speed(model: LlamaForCausalLM, packed: Packed, rows: np.ndarray) -> 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--threads", type=int, default=NUM_THREADS)
     main(parser.parse_args().threads)

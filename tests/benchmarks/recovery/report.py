@@ -45,7 +45,11 @@ def write_report(size: Size, home: Path, folder: Path) -> str:
         [
             "# How much of what the true data would save an anchor saves",
             _setting(size, base),
-            *(_table(task, [row for row in rows if row["task"] == task]) for task in TASKS),
+            *(
+                _table(task, of_task)
+                for task in TASKS
+                if (of_task := [row for row in rows if row["task"] == task])
+            ),
             _domains([row for row in rows if row["task"] == PRIMARY_TASK and row["ratio"] == 0.25]),
             _mixtures(size, home, base["shares"]),
             "![R with 95 % intervals](recovery.svg)\n",
@@ -156,8 +160,6 @@ def _shown(figure: dict[str, float] | None) -> str:
 
 def _domains(rows: list[Row]) -> str:
     """Return F by domain of the primary task at the highest ratio."""
-    if not rows:
-        return ""
     names = sorted(rows[0]["by_domain"])
     lines = [
         f"## F by domain ({PRIMARY_TASK}, 25 %)",

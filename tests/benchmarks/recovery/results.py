@@ -68,7 +68,7 @@ def compare(
     means = [draws.mean(each) for each in (arm, none, oracle)]
     found, without, best = (draws.replicates(each) for each in (arm, none, oracle))
     gap = Figure.of(means[1] - means[2], without - best)
-    is_defined = gap.mean >= MIN_STANDARD_ERRORS * gap.error
+    is_defined = gap.mean > 0 and gap.mean >= MIN_STANDARD_ERRORS * gap.error
     recovered = (means[1] - means[0]) / gap.mean if is_defined else 0.0
     return Compared(
         forgetting=Figure.of(means[0], found),
