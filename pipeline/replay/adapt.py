@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
 from safetensors.torch import save_file
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
@@ -55,8 +56,12 @@ def find_device(wanted: str) -> torch.device:
     return torch.device("cuda" if has_gpu and wanted != "cpu" else "cpu")
 
 
-def save_trained(model: PreTrainedModel, folder: Path) -> None:
-    """Write config.json and model.safetensors, and of adapters their own weights too."""
+def save_trained(model: PreTrainedModel, base: Path, folder: Path) -> None:
+    """Write config.json and model.safetensors, and of adapters their own weights too.
+
+    Adapters are added to the weights of the model in `base`, in 32 bits, where these were
+    quantised for training too.
+    """
     if inner_model(model) is model:
         save_decoder(model, folder)
         return
@@ -70,7 +75,21 @@ def save_trained(model: PreTrainedModel, folder: Path) -> None:
     save_file(adapters, folder / ADAPTER_WEIGHTS)
     facts = {"rank": config.r, "alpha": config.lora_alpha, "targets": sorted(config.target_modules)}
     (folder / ADAPTER_FACTS).write_text(json.dumps(facts, indent=2) + "\n")
-    save_decoder(wrapped.merge_and_unload(), folder)
+    save_decoder(_merged(wrapped, base), folder)
+
+
+@torch.no_grad()
+def _merged(wrapped: Any, base: Path) -> PreTrainedModel:
+    """Return the base with what its adapters add."""
+    model = load_decoder(base)
+    modules = dict(model.named_modules())
+    layers: dict[str, Any] = dict(wrapped.get_base_model().named_modules())
+    for name, layer in layers.items():
+        if isinstance(layer, LoraLayer):
+            delta = layer.get_delta_weight("default")
+            weight: Any = modules[name].weight
+            weight += delta.to(weight.device, weight.dtype)
+    return model
 
 
 def _with_adapters(model: PreTrainedModel, low_rank: LowRank) -> PreTrainedModel:

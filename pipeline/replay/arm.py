@@ -177,7 +177,7 @@ def _train_arm(
         if training.step % config.training.checkpoint_every == 0 and training.step < config.steps:
             checkpoints.save(training, record)
     if arm.keeps_model:
-        save_trained(model, folder)
+        save_trained(model, arm.experiment.base_folder, folder)
         copy_tokenizer(arm.experiment.base_folder, folder)
     curve = training_curve(arm.name, arm.seed, [StepLoss(**step) for step in record["steps"]])
     return {

@@ -1,6 +1,7 @@
 """The training step: what may not change its result, and what may."""
 
 import copy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -100,12 +101,39 @@ def test_only_the_adapters_are_trained(tiny_model: Path, tmp_path: Path) -> None
     batch = batches()[0]
     with torch.inference_mode():
         expected = scored_losses(model, batch)
-        save_trained(model, tmp_path)
+        save_trained(model, tiny_model, tmp_path)
         merged = load_decoder(tmp_path)
         assert torch.allclose(scored_losses(merged, batch), expected, atol=1e-4)
     assert not torch.equal(merged.state_dict()["model.layers.0.mlp.up_proj.weight"],
                            before["model.layers.0.mlp.up_proj.weight"])  # fmt: skip
     assert {ADAPTER_WEIGHTS, ADAPTER_FACTS} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_weights_in_four_bits_are_trained_beside_and_merged_whole(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("bitsandbytes", reason="bitsandbytes is not installed")
+    settings = TrainingSettings(low_rank=LowRank(rank=4, quantize="nf4"))
+    model, losses = trained(tiny_model, settings)
+    assert torch.uint8 in {parameter.dtype for parameter in model.parameters()}
+    assert losses == pytest.approx(trained(tiny_model, settings)[1])
+    batch = batches()[0]
+    with torch.inference_mode():
+        expected = scored_losses(model, batch)
+        save_trained(model, tiny_model, tmp_path)
+        merged = scored_losses(load_decoder(tmp_path), batch)
+    assert float((merged - expected).abs().mean()) < 0.2  # of the quantisation alone
+
+
+def test_four_bits_without_the_library_say_what_to_install(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    settings = TrainingSettings(low_rank=LowRank(quantize="nf4"))
+    with pytest.raises(
+        InputError, match=r"nf4 needs bitsandbytes; install.*anchor-corpus\[qlora\]"
+    ):
+        load_for_training(tiny_model, settings)
 
 
 def test_layers_that_are_not_there_are_named(tiny_model: Path) -> None:
