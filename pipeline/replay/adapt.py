@@ -86,7 +86,8 @@ def _merged(wrapped: Any, base: Path) -> PreTrainedModel:
     layers: dict[str, Any] = dict(wrapped.get_base_model().named_modules())
     for name, layer in layers.items():
         if isinstance(layer, LoraLayer):
-            delta = layer.get_delta_weight("default")
+            adapted: Any = layer
+            delta = adapted.get_delta_weight("default")
             weight: Any = modules[name].weight
             weight += delta.to(weight.device, weight.dtype)
     return model
@@ -113,7 +114,7 @@ def _quantization(low_rank: LowRank) -> BitsAndBytesConfig | None:
     if low_rank.quantize == "none":
         return None
     try:
-        import bitsandbytes  # type: ignore[import-not-found] # noqa: F401
+        import bitsandbytes  # noqa: F401
     except ImportError:
         raise InputError(
             "training.low_rank.quantize: nf4 needs bitsandbytes; "
