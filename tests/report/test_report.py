@@ -123,7 +123,9 @@ def test_the_page_can_be_read_without_its_plots(build: Path) -> None:
 
 def test_a_report_with_a_finetune_shows_both(build: Path, tmp_path: Path) -> None:
     page = write_report(build, make_finetune(tmp_path)).read_text()
-    assert {"forgetting-plot", "loss-plot", "training-plot", "flow-plot"} <= set(figures(page))
+    assert {"forgetting-plot", "loss-plot", "plane-plot", "training-plot", "flow-plot"} <= set(
+        figures(page)
+    )
 
 
 def test_a_finetune_has_a_page_of_its_own(tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_a_finetune_has_a_page_of_its_own(tmp_path: Path) -> None:
     path = write_report(output, None)
     assert path == output / "report.html"
     page = path.read_text()
-    assert set(figures(page)) == {"forgetting-plot", "loss-plot", "training-plot"}
+    assert set(figures(page)) == {"forgetting-plot", "loss-plot", "plane-plot", "training-plot"}
     bars = figures(page)["forgetting-plot"]["data"]
     assert [bar["name"] for bar in bars] == ["replay 0", "replay 0.05", "replay 0.25"]
     assert "task" not in bars[0]["x"]
