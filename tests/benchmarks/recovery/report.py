@@ -25,6 +25,7 @@ from tests.benchmarks.recovery.protocol import (
     TASKS,
     Run,
     Size,
+    planned,
 )  # fmt: skip
 from tests.benchmarks.recovery.results import Compared, Rises, compare
 from tests.benchmarks.recovery.runs import SEEN, TASK
@@ -44,7 +45,7 @@ def write_report(size: Size, home: Path, folder: Path) -> str:
     text = "\n\n".join(
         [
             "# How much of what the true data would save an anchor saves",
-            _setting(size, base),
+            _setting(size, base, sum(_is_made(run, home) for run in planned(size))),
             *(
                 _table(task, of_task)
                 for task in TASKS
@@ -119,12 +120,16 @@ def _share(compared: Compared, none: Any, weights: dict[str, float], pairs: list
     return compared.forgetting.mean / without
 
 
-def _setting(size: Size, base: dict[str, Any]) -> str:
+def _is_made(run: Run, home: Path) -> bool:
+    return (home / "runs" / f"{run.name}.npz").is_file()
+
+
+def _setting(size: Size, base: dict[str, Any], num_made: int) -> str:
     return (
         f"Size {size.name}: {base['num_parameters']:,} parameters, read {base['num_tokens']:,} "
         f"tokens once; {size.num_bases} bases, {size.num_seeds} seeds of each; {size.steps} steps "
         f"of {size.batch_size} task sequences of {size.context} tokens, learning rate "
-        f"{size.rate:g}; {size.heldout_rows} held-out rows a domain.\n\n"
+        f"{size.rate:g}; {size.heldout_rows} held-out rows a domain. {num_made} of {len(planned(size))} planned runs are made.\n\n"
         f"`python -m tests.benchmarks.recovery --size {size.name}` (or `make prove`)\n\n"
         "F: rise of the held-out loss over the base, nats a token, domains weighted by the base's "
         "mixture. R: the part of what the oracle saves that the arm saves. 95 % intervals: "
