@@ -13,9 +13,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.benchmarks.recovery.report import write_report
-
 from tests.benchmarks.recovery.protocol import SIZES
+from tests.benchmarks.recovery.report import write_report
 from tests.benchmarks.recovery.work import make_anchors, make_bases, make_runs
 from tests.conftest import CORPORA
 
