@@ -22,6 +22,7 @@ from pipeline.replay.forgetting import is_spent
 from pipeline.replay.logs import RunLog, open_log
 from pipeline.replay.packing import Packed, concatenate
 from pipeline.replay.schedule import Plan, plan_run
+from pipeline.replay.teacher import load_teacher
 from pipeline.replay.training import StepLoss, Training
 from pipeline.store import UNFINISHED, Store
 from schemas.finetune import (
@@ -155,9 +156,11 @@ def _train_arm(
 ) -> dict[str, Any]:
     """Train, measuring on the way; write the model and return the measurements."""
     config = arm.experiment.config
-    model = load_for_training(arm.experiment.base_folder, config.training)
+    base = arm.experiment.base_folder
+    model = load_for_training(base, config.training)
+    teacher = load_teacher(model, base, config.training) if arm.fraction else None
     label = f"{'probe of ' if arm.stop_after else ''}{arm.name}, seed {arm.seed}"
-    training = Training(model, config.steps, config.learning_rate, label, config.training)
+    training = Training(model, config.steps, config.learning_rate, label, config.training, teacher)
     record = checkpoints.restore(training) or {"evaluations": [], "steps": []}
     if training.step:
         progress(f"{label}: goes on after step {training.step}")
@@ -177,8 +180,8 @@ def _train_arm(
         if training.step % config.training.checkpoint_every == 0 and training.step < config.steps:
             checkpoints.save(training, record)
     if arm.keeps_model:
-        save_trained(model, arm.experiment.base_folder, folder)
-        copy_tokenizer(arm.experiment.base_folder, folder)
+        save_trained(model, base, folder)
+        copy_tokenizer(base, folder)
     curve = training_curve(arm.name, arm.seed, [StepLoss(**step) for step in record["steps"]])
     return {
         "evaluations": record["evaluations"],

@@ -49,6 +49,20 @@ class Batch:
                     num_task_targets=min(max(self.num_task_targets - low, 0), high - low),
                 )
 
+    @property
+    def anchor(self) -> "Batch":
+        """Return the part that is replayed; it must not be empty."""
+        context, first = self.tokens.shape[1], self.num_task_targets
+        row = int(self.predictors[first]) // context
+        return Batch(
+            tokens=self.tokens[row:],
+            positions=self.positions[row:],
+            segments=self.segments[row:],
+            predictors=self.predictors[first:] - row * context,
+            targets=self.targets[first:],
+            num_task_targets=0,
+        )
+
     def to(self, device: torch.device) -> "Batch":
         """Return the batch on a device."""
         names = ("tokens", "positions", "segments", "predictors", "targets")

@@ -20,6 +20,26 @@ _plain_heads: "weakref.WeakKeyDictionary[torch.nn.Module, bool]" = weakref.WeakK
 
 def scored_losses(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """Return the loss of every loss-bearing token, in nats, float32 [scored]."""
+    return cross_entropy(scored_logits(model, batch), batch)
+
+
+def cross_entropy(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Return the loss of each target, in nats, float32 [scored]."""
+    return functional.cross_entropy(logits, batch.targets.to(logits.device), reduction="none")
+
+
+def divergence(logits: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
+    """Return how far predictions are from a teacher's, in nats, float32 [scored].
+
+    Both: logits, float32 [scored, vocabulary]. KL(teacher || model), which has the gradient of the
+    cross-entropy with the teacher's probabilities in place of the text.
+    """
+    logs, expected = functional.log_softmax(logits, -1), functional.log_softmax(taught, -1)
+    return functional.kl_div(logs, expected, reduction="none", log_target=True).sum(-1)
+
+
+def scored_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    """Return the logits that predict every loss-bearing token, float32 [scored, vocabulary]."""
     inner: Any = inner_model(model)
     batch = batch.to(next(inner.parameters()).device)
     # index_select: the deterministic backward of a boolean mask is many times slower on a CPU.
@@ -28,7 +48,7 @@ def scored_losses(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
         logits = inner.get_output_embeddings()(hidden)
     else:
         logits = next_token_logits(inner, batch).flatten(0, 1).index_select(0, batch.predictors)
-    return functional.cross_entropy(logits.float(), batch.targets, reduction="none")
+    return logits.float()
 
 
 def next_token_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:

@@ -1,8 +1,8 @@
 """The training step: a batch in, a measured step out, and all that the next one depends on.
 
-Changes the model it is given; reads and writes nothing. Always true: every loss-bearing token of
-a step weighs the same, whatever stream or micro-batch it is in, so the share of anchor tokens is
-its share of the gradient; a loss that is not finite ends the run before it reaches the weights; a
+Changes the model it is given; reads and writes nothing. The loss is the text's own on the task; on
+the anchor it is that too, or the divergence from a teacher's predictions. Always true: every
+loss-bearing token of a step weighs the same, whatever stream or micro-batch it is in; a loss that is not finite ends the run before it reaches the weights; a
 training restored from `state` goes on as the one it was taken from would have.
 """
 
@@ -17,7 +17,8 @@ from transformers import PreTrainedModel
 
 from pipeline.errors import TrainingError
 from pipeline.replay.batch import Batch
-from pipeline.replay.losses import scored_losses
+from pipeline.replay.losses import cross_entropy, divergence, scored_logits
+from pipeline.replay.teacher import Teacher
 from schemas.training import TrainingSettings
 
 BETAS = (0.9, 0.95)
@@ -32,7 +33,10 @@ Tensors = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class StepLoss:
-    """What one step saw: nats summed over loss-bearing tokens, and their number, per stream."""
+    """What one step saw: nats summed over loss-bearing tokens, and their number, per stream.
+
+    Nats are the text's own loss, whatever the anchor is trained on.
+    """
 
     step: int  # from 1
     task_nats: float
@@ -53,13 +57,11 @@ class Training:
         peak_rate: float,
         label: str,
         settings: TrainingSettings | None = None,
+        teacher: Teacher | None = None,
     ) -> None:
         self.model, self.num_steps, self.step = model, num_steps, 0
-        self._peak_rate, self._label, self._settings = (
-            peak_rate,
-            label,
-            settings or TrainingSettings(),
-        )
+        self._peak_rate, self._label, self._teacher = peak_rate, label, teacher
+        self._settings = settings or TrainingSettings()
         self._named = {n: each for n, each in model.named_parameters() if each.requires_grad}
         self._optimizer = _optimizer(list(self._named.values()), peak_rate)
 
@@ -89,12 +91,23 @@ class Training:
         """Add to the gradient, a micro-batch at a time; yield the losses of its tokens."""
         for part in batch.split(self._settings.micro_batch):
             with autocast(self.model, self._settings.dtype):
-                losses = scored_losses(self.model, part)
-            loss = losses.sum() / len(batch.targets)
+                losses, objective = self._losses(part)
+            loss = objective.sum() / len(batch.targets)
             if not math.isfinite(loss.item()):
                 raise self._error(f"the loss is {loss.item()}; lower the learning rate")
             loss.backward()  # type: ignore[no-untyped-call]
             yield losses.detach()
+
+    def _losses(self, part: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return each token's loss on the text, and what is minimised; both [scored]."""
+        num_task = part.num_task_targets
+        if self._teacher is None or num_task == len(part.targets):
+            losses = cross_entropy(scored_logits(self.model, part), part)
+            return losses, losses
+        taught = self._teacher(part.anchor)
+        logits = scored_logits(self.model, part)
+        losses = cross_entropy(logits, part)
+        return losses, torch.cat([losses[:num_task], divergence(logits[num_task:], taught)])
 
     def _error(self, what: str) -> TrainingError:
         return TrainingError(f"{self._label}, step {self.step} of {self.num_steps}: {what}")
@@ -129,9 +142,10 @@ def train(
     peak_rate: float,
     label: str,
     settings: TrainingSettings | None = None,
+    teacher: Teacher | None = None,
 ) -> Iterator[StepLoss]:
     """Train on one batch a step; yield after each step, when the weights have moved."""
-    training = Training(model, num_steps, peak_rate, label, settings)
+    training = Training(model, num_steps, peak_rate, label, settings, teacher)
     for batch in batches:
         yield training.advance(batch)
 
