@@ -52,8 +52,8 @@ class TrainingSettings(Frozen):
     """Log to OUTPUT.logs/ for TensorBoard while it trains."""
     replay_loss: Literal["distillation", "cross_entropy"] = "distillation"
     """On the anchor: how far predictions are from the base's own, or the text's loss. The first
-    forgets less, by half where the anchor's sources are not the base's. It takes a forward pass more
-    of what is replayed and, without adapters, memory for the base's weights."""
+    forgets less, by half where the anchor's sources are not the base's. It takes another forward
+    pass of what is replayed and, without adapters, memory for the base's weights."""
     low_rank: LowRank | None = None
     """Default: all weights are trained."""
 

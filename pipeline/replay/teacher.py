@@ -34,7 +34,7 @@ def load_teacher(
         return without_adapters(model)
     base = load_decoder(folder)
     if settings.dtype == "bfloat16":
-        base.to(torch.bfloat16)
+        base.to(torch.bfloat16)  # type: ignore[arg-type]
     base.to(next(model.parameters()).device)  # type: ignore[arg-type]
     return frozen(base)
 

@@ -2,8 +2,9 @@
 
 Changes the model it is given; reads and writes nothing. The loss is the text's own on the task; on
 the anchor it is that too, or the divergence from a teacher's predictions. Always true: every
-loss-bearing token of a step weighs the same, whatever stream or micro-batch it is in; a loss that is not finite ends the run before it reaches the weights; a
-training restored from `state` goes on as the one it was taken from would have.
+loss-bearing token of a step weighs the same, whatever stream or micro-batch it is in; a loss that
+is not finite ends the run before it reaches the weights; a training restored from `state` goes on
+as the one it was taken from would have.
 """
 
 import contextlib

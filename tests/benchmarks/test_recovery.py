@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.benchmarks.recovery.protocol import CPU, NONE, ORACLE, PRIMARY_TASK, planned
+from tests.benchmarks.recovery.protocol import CPU, FIRST, PRIMARY_TASK, planned
 from tests.benchmarks.recovery.results import Rises, compare
 
 PAIRS = [(base, seed) for base in (0, 1) for seed in (0, 1, 2)]
@@ -61,6 +61,8 @@ def test_without_forgetting_to_speak_of_nothing_is_said_of_recovery() -> None:
 def test_every_run_is_planned_once_and_the_headline_first() -> None:
     runs = planned(CPU)
     assert len(runs) == len(set(runs)) == len({run.name for run in runs})
-    assert {runs[0].arm, runs[6].arm} == {NONE, ORACLE}
-    first_other = next(n for n, run in enumerate(runs) if run.task != PRIMARY_TASK)
-    assert all(run.task != PRIMARY_TASK for run in runs[first_other:])
+    first = runs[: len(FIRST) * CPU.num_bases * CPU.num_seeds]
+    assert {run.arm for run in first} == set(FIRST)
+    assert {(run.task, run.ratio) for run in first} == {(PRIMARY_TASK, 0.0), (PRIMARY_TASK, 0.25)}
+    seeds = [run.seed for run in runs[len(first) :]]
+    assert seeds == sorted(seeds)

@@ -36,7 +36,8 @@ def test_its_gradient_is_that_of_the_teacher_s_words() -> None:
     found = logits.grad
     logits.grad = None
     functional.cross_entropy(logits, taught.softmax(-1), reduction="sum").backward()
-    assert found is not None and logits.grad is not None
+    assert found is not None
+    assert logits.grad is not None
     assert torch.allclose(found, logits.grad, atol=1e-6)
 
 

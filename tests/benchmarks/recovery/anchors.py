@@ -23,18 +23,18 @@ from tests.benchmarks.recovery.parts import anchor, read_parts
 from tests.benchmarks.recovery.protocol import ARM, ARMS, SHARES, Arm, Size
 
 SAMPLE_BATCH = 256
+ORIGINS = ("same", "other", "unrelated")
 
 
 def build_anchors(size: Size, home: Path) -> None:
     """Make every arm's anchor, unless it is there."""
-    for origin in ("same", "other", "unrelated"):
+    for origin in ORIGINS:
         write_origin(home, origin)
     for base in range(size.num_bases):
         estimate(size, home, base)
-    for arm in ARMS:
-        if arm.source in {"same", "other", "unrelated"}:
-            for name, mixture in _mixtures(arm, size, home).items():
-                _build(name, arm.source, mixture, size, home)
+    for arm in {arm.anchor: arm for arm in ARMS if arm.source in ORIGINS}.values():
+        for name, mixture in _mixtures(arm, size, home).items():
+            _build(name, arm.source, mixture, size, home)
 
 
 def write_origin(home: Path, origin: str) -> None:
@@ -106,7 +106,8 @@ def _samples(base: int, size: Size, home: Path) -> list[Document]:
 
 
 def _name(arm: str, base: int) -> str:
-    return f"{arm}-{base}" if ARM[arm].mixture == "estimated" else arm
+    anchor = ARM[arm].anchor
+    return f"{anchor}-{base}" if ARM[arm].mixture == "estimated" else anchor
 
 
 def _mixtures(arm: Arm, size: Size, home: Path) -> dict[str, str | dict[str, float]]:
@@ -124,7 +125,7 @@ def _mixtures(arm: Arm, size: Size, home: Path) -> dict[str, str | dict[str, flo
         "web": {"web": 1.0},
         "own": {"legal": 1.0},
     }
-    return {arm.name: shares[arm.mixture]}
+    return {arm.anchor: shares[arm.mixture]}
 
 
 def _build(name: str, origin: str, mixture: str | dict[str, float], size: Size, home: Path) -> None:
@@ -135,7 +136,7 @@ def _build(name: str, origin: str, mixture: str | dict[str, float], size: Size, 
     files = sorted((home / "anchors" / origin).glob("*.jsonl"))
     recipe = {
         "name": name,
-        "description": f"The anchor of the arm {name!r}",
+        "description": f"The anchor {name!r} of the recovery benchmark",
         "sources": [
             {
                 "kind": "files",

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-PANEL_WIDTH, LABEL_WIDTH, LINE, TOP = 300, 270, 22, 46
-LOWEST, HIGHEST = -0.25, 1.25  # of R; what lies beyond is drawn at the edge
+PANEL_WIDTH, LABEL_WIDTH, LINE, TOP = 300, 330, 22, 46
+LOWEST, HIGHEST = -0.25, 1.5  # of R; what lies beyond is drawn at the edge
 WANTED = 0.95
 STYLE = "font-family='system-ui, sans-serif' font-size='12' fill='#1f2933'"
 

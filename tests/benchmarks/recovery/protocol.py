@@ -19,18 +19,24 @@ PRIMARY_TASK = "word-problems"
 TASKS = ("questions", PRIMARY_TASK, "novels")  # at growing distance from what the base knows
 RATIOS = (0.01, 0.05, 0.1, 0.25)
 HEADLINE = "estimated"
-ORACLE, NONE = "oracle", "none"
+ORACLE, NONE, DISTILLED_ORACLE = "oracle", "none", "oracle-distilled"
+VERSION = 2  # raise it when the same settings give other results
+
+
+Loss = Literal["text", "base"]
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One way to fine-tune: what is replayed, if anything."""
+    """One way to fine-tune: what is replayed, if anything, and what it is trained towards."""
 
     name: str
     title: str
     source: Literal["base", "same", "other", "unrelated", "samples", "nothing"]
     mixture: Literal["true", "estimated", "llama-1", "uniform", "wrong", "web", "own"] = "own"
-    ratios: tuple[float, ...] = (0.05, 0.25)
+    loss: Loss = "text"
+    """On the replayed text: its own loss, or the divergence from the base's predictions."""
+    ratios: tuple[float, ...] = (0.25,)
     """Of the primary task."""
     wider: tuple[float, ...] = ()
     """Of the other tasks."""
@@ -40,23 +46,39 @@ class Arm:
         """Whether nothing is replayed."""
         return self.source == "nothing"
 
+    @property
+    def anchor(self) -> str:
+        """The name of what is replayed: arms that differ in the loss alone share it."""
+        return f"{self.source}-{self.mixture}"
 
+
+BOTH = (0.05, 0.25)
 ARMS = (
     Arm(NONE, "no replay", "nothing", ratios=(0.0,), wider=(0.0,)),
-    Arm(ORACLE, "the base's own training documents", "base", "true", RATIOS, (0.05, 0.25)),
-    Arm(HEADLINE, "other sources, estimated mixture", "other", "estimated", RATIOS, (0.05, 0.25)),
-    Arm("same-sources", "other documents, same sources", "same", "true", RATIOS, (0.05, 0.25)),
-    Arm("true-mixture", "other sources, true mixture", "other", "true"),
-    Arm("prior", "other sources, LLaMA-1's mixture", "other", "llama-1"),
-    Arm("uniform", "other sources, uniform mixture", "other", "uniform", wider=(0.25,)),
-    Arm("wrong", "other sources, shares the other way round", "other", "wrong", wider=(0.25,)),
-    Arm("web", "web alone", "other", "web"),
-    Arm("samples", "the base's own samples", "samples"),
-    Arm("unrelated", "unrelated text (German laws)", "unrelated"),
+    Arm(ORACLE, "the base's own training documents", "base", "true", "text", RATIOS, (0.25,)),
+    Arm(HEADLINE, "other sources, estimated mixture, distilled", "other", "estimated", "base",
+        RATIOS, (0.25,)),
+    Arm("estimated-text", "other sources, estimated mixture", "other", "estimated", "text",
+        BOTH, (0.25,)),
+    Arm(DISTILLED_ORACLE, "the base's own training documents, distilled", "base", "true", "base",
+        BOTH, (0.25,)),
+    Arm("same", "other documents, same sources", "same", "true"),
+    Arm("true", "other sources, true mixture, distilled", "other", "true", "base"),
+    Arm("uniform", "other sources, uniform mixture, distilled", "other", "uniform", "base", BOTH),
+    Arm("wrong", "other sources, shares the other way round, distilled", "other", "wrong", "base"),
+    Arm("prior", "other sources, LLaMA-1's mixture, distilled", "other", "llama-1", "base"),
+    Arm("web", "web alone, distilled", "other", "web", "base", BOTH),
+    Arm("unrelated", "unrelated text (German laws), distilled", "unrelated", loss="base"),
+    Arm("samples", "the base's own samples", "samples", ratios=BOTH),
     Arm("longer", "no replay, a third more task steps", "nothing", ratios=(0.0,)),
     Arm("low-rank", "no replay, LoRA of rank 8", "nothing", ratios=(0.0,)),
-)
+    Arm("true-text", "other sources, true mixture", "other", "true"),
+    Arm("uniform-text", "other sources, uniform mixture", "other", "uniform"),
+    Arm("web-text", "web alone", "other", "web"),
+    Arm("unrelated-text", "unrelated text (German laws)", "unrelated"),
+)  # fmt: skip
 ARM = {arm.name: arm for arm in ARMS}
+FIRST = (NONE, ORACLE, HEADLINE, "estimated-text", DISTILLED_ORACLE)  # what the headline rests on
 
 
 @dataclass(frozen=True)
@@ -84,7 +106,7 @@ class Size:
     @property
     def digest(self) -> str:
         """Of all settings: results of other settings are never mixed in."""
-        return fingerprint(astuple(self), SHARES)[:8]
+        return fingerprint(astuple(self), SHARES, VERSION)[:8]
 
 
 CPU = Size(
@@ -117,15 +139,19 @@ class Run:
 
 
 def planned(size: Size) -> list[Run]:
-    """Return all runs: the primary task at 25 % and 5 %, then other ratios, then other tasks."""
-    wanted = [(PRIMARY_TASK, arm, ratio) for arm in ARMS for ratio in arm.ratios]
-    wanted.sort(key=lambda item: item[2] not in (0.0, 0.25, 0.05))  # stable
-    wanted += [
-        (task, a, r) for task in TASKS if task != PRIMARY_TASK for a in ARMS for r in a.wider
-    ]
-    return [
+    """Return all runs: the headline's at 25 %, then all others with one seed after another."""
+    cells = [(PRIMARY_TASK, arm, ratio) for arm in ARMS for ratio in arm.ratios]
+    cells += [(t, arm, r) for t in TASKS if t != PRIMARY_TASK for arm in ARMS for r in arm.wider]
+    runs = [
         Run(base, task, arm.name, ratio, seed)
-        for task, arm, ratio in wanted
-        for base in range(size.num_bases)
         for seed in range(size.num_seeds)
+        for task, arm, ratio in cells
+        for base in range(size.num_bases)
     ]
+
+    def is_later(run: Run) -> bool:
+        return (
+            run.arm not in FIRST or run.task != PRIMARY_TASK or run.ratio not in {0.0, max(RATIOS)}
+        )
+
+    return sorted(runs, key=is_later)  # stable

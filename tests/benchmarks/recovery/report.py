@@ -16,9 +16,8 @@ import numpy as np
 from tests.benchmarks.recovery.anchors import achieved_shares, estimated_shares
 from tests.benchmarks.recovery.plot import draw
 from tests.benchmarks.recovery.protocol import (
-    ARM,
     ARMS,
-    HEADLINE,
+    DISTILLED_ORACLE,
     NONE,
     ORACLE,
     PRIMARY_TASK,
@@ -68,7 +67,7 @@ def rows_of(
 ) -> list[Row]:
     """Return a row for each arm that has runs of this task and ratio."""
     read = partial(_read, task, size, home)
-    none, oracle = read(NONE, 0.0), read(ORACLE, ratio)
+    none, oracle, distilled = read(NONE, 0.0), read(ORACLE, ratio), read(DISTILLED_ORACLE, ratio)
     rows = []
     for arm in ARMS:
         found = read(arm.name, 0.0 if arm.is_control else ratio)
@@ -77,10 +76,14 @@ def rows_of(
         compared = compare(*(_rises(each, weights) for each in (found, none, oracle)), weights)
         seen = compare(*(_rises(each, {SEEN: 1.0}) for each in (found, none, oracle)), {SEEN: 1.0})
         pairs = sorted(set(found) & set(none) & set(oracle))
+        alike = None
+        if arm.loss == "base" and set(pairs) & set(distilled):
+            alike = compare(*(_rises(each, weights) for each in (found, none, distilled)), weights)
         rows.append(
             {
                 "task": task, "ratio": ratio, "arm": arm.name, "title": arm.title,
                 **asdict(compared), "seen": asdict(seen),
+                "recovered_of_distilled": asdict(alike)["recovered"] if alike else None,
                 "task_loss": _task_loss(found, pairs),
                 "task_loss_above_oracle": _task_loss(found, pairs) - _task_loss(oracle, pairs),
                 "achieved_ratio": float(np.mean([found[pair]["ratio"] for pair in pairs])),
@@ -133,8 +136,10 @@ def _setting(size: Size, base: dict[str, Any], num_made: int) -> str:
         f"{len(planned(size))} planned runs are made.\n\n"
         f"`python -m tests.benchmarks.recovery --size {size.name}` (or `make prove`)\n\n"
         "F: rise of the held-out loss over the base, nats a token, domains weighted by the base's "
-        "mixture. R: the part of what the oracle saves that the arm saves. 95 % intervals: "
-        "bootstrap over bases, seeds and held-out rows."
+        "mixture. R: the part of what the oracle saves, replay of the base's own training "
+        "documents, that the arm saves. Distilled: on replayed text the model is held to the "
+        "base's predictions instead of the text; beside a distilled oracle, R is of what that "
+        "saves. 95 % intervals: bootstrap over bases, seeds and held-out rows."
     )
 
 
@@ -142,15 +147,16 @@ def _table(task: str, rows: list[Row]) -> str:
     lines = [
         f"## Task: {task}",
         "",
-        "| replay | arm | F | F above the oracle's | R | R on rows the base read | "
-        "task loss | above the oracle's | worst domain | runs |",
-        "|---:|---|---:|---:|---:|---:|---:|---:|---|---:|",
+        "| replay | arm | F | F above the oracle's | R | R beside a distilled oracle | "
+        "R on rows the base read | task loss | above the oracle's | worst domain | runs |",
+        "|---:|---|---:|---:|---:|---:|---:|---:|---:|---|---:|",
     ]
     for row in rows:
         worst = max(row["by_domain"], key=row["by_domain"].__getitem__)
         lines.append(
             f"| {100 * row['ratio']:g} % | {row['title']} | {_shown(row['forgetting'])} "
             f"| {_shown(row['above_oracle'])} | {_shown(row['recovered'])} "
+            f"| {_shown(row['recovered_of_distilled'], '')} "
             f"| {_shown(row['seen']['recovered'])} | {row['task_loss']:.3f} "
             f"| {row['task_loss_above_oracle']:+.3f} "
             f"| {worst} {row['by_domain'][worst]:+.3f} | {row['num_pairs']} |"
@@ -158,9 +164,9 @@ def _table(task: str, rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def _shown(figure: dict[str, float] | None) -> str:
+def _shown(figure: dict[str, float] | None, without: str = "not defined") -> str:
     if figure is None:
-        return "not defined"
+        return without
     return "{mean:.3f} [{low:.3f}, {high:.3f}]".format(**figure)
 
 
@@ -185,10 +191,10 @@ def _mixtures(size: Size, home: Path, true: dict[str, float]) -> str:
     for base in range(size.num_bases):
         for kind in ("tokenizer", "samples", "combined"):
             shares[f"estimated of base {base}: {kind}"] = estimated_shares(home, base, kind)
-    for arm in ARMS:
-        if arm.source in {"same", "other"}:
-            number = ", base 0" if arm.name == HEADLINE else ""
-            shares[f"anchor: {ARM[arm.name].title}{number}"] = achieved_shares(home, arm.name, 0)
+    for arm in {arm.anchor: arm for arm in ARMS if arm.source in {"same", "other"}}.values():
+        number = ", base 0" if arm.mixture == "estimated" else ""
+        title = f"{arm.title.removesuffix(', distilled')}{number}"
+        shares[f"anchor: {title}"] = achieved_shares(home, arm.name, 0)
     names = sorted({name for each in shares.values() for name in each})
     lines = [
         "## Mixtures, % of tokens",

@@ -5,6 +5,7 @@ on where it was. Always true: with one base, task and seed, all arms see the sam
 the same steps, and all measure the same held-out rows.
 """
 
+import copy
 import tempfile
 from collections.abc import Iterator
 from functools import lru_cache
@@ -24,6 +25,7 @@ from pipeline.replay.losses import scored_losses
 from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
 from pipeline.replay.schedule import Plan, Pool, plan_run
 from pipeline.replay.task.examples import Example
+from pipeline.replay.teacher import frozen
 from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.training import train
 from tests.benchmarks.recovery.anchors import anchor_corpus
@@ -60,12 +62,14 @@ def fine_tune(run: Run, corpora: Path, size: Size, home: Path) -> dict[str, Any]
     """Return the losses after the run, and the shares of tokens that were replayed."""
     task = task_data(run.task, corpora, size, home)
     model = load_decoder(home / "bases" / str(run.base))
+    teacher = frozen(copy.deepcopy(model)) if ARM[run.arm].loss == "base" else None
     if run.arm == "low-rank":
         torch.manual_seed(run.seed)
         model = get_peft_model(model, LORA)
     num_steps = round(size.steps * LONGER) if run.arm == "longer" else size.steps
     plan, anchor = _plan(run, task, num_steps, size, home)
-    steps = list(train(model, _batches(plan, task, anchor), num_steps, size.rate, run.name))
+    batches = _batches(plan, task, anchor)
+    steps = list(train(model, batches, num_steps, size.rate, run.name, None, teacher))
     num_anchor = sum(step.num_anchor_tokens for step in steps)
     num_task = sum(step.num_task_tokens for step in steps)
     ratio = num_anchor / (num_anchor + num_task)
