@@ -9,7 +9,7 @@ DEMO := data/builds/demo
 export PYTHONUTF8 = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-all check format bench prove clean
+.PHONY: demo test test-all readers check format bench prove clean
 
 demo: $(STAMP)
 	@$(BIN)/anchor build data/recipes/demo.yaml --output $(DEMO)
@@ -21,6 +21,11 @@ test: $(STAMP)
 
 test-all: $(STAMP)
 	$(BIN)/pytest
+
+# Trainers that read our shards, each in an environment of its own below build/.
+readers: $(STAMP)
+	$(BIN)/python -m tests.readers
+	$(BIN)/pytest tests/readers
 
 check: $(STAMP)
 	$(BIN)/ruff format --check .

@@ -9,7 +9,13 @@ from typing import Annotated
 
 import typer
 
-from flows import catalog_command, dedup_commands, estimate_commands, terminal
+from flows import (
+    catalog_command,
+    convert_command,
+    dedup_commands,
+    estimate_commands,
+    terminal,
+)
 from flows.terminal import say
 from pipeline.store import DEFAULT_STORE
 
@@ -223,6 +229,7 @@ def gc(
 
 
 app.command()(catalog_command.catalog)
+app.command()(convert_command.convert)
 app.command()(dedup_commands.dedup)
 app.add_typer(dedup_commands.index_app, name="index")
 app.add_typer(estimate_commands.estimate_app, name="estimate")

@@ -31,7 +31,8 @@ HELDOUT_FOLDER = "heldout"
 DECISIONS_FOLDER = "decisions"
 QUARANTINE_FOLDER = "quarantine"
 INPUTS_FOLDER = "inputs"
-DEDUP_KIND = "dedup"
+DEDUP_KIND, MDS_KIND = "dedup", "mds"
+OTHER_KINDS = {DEDUP_KIND: "deduplicated files", MDS_KIND: "shards for MosaicML's streaming"}
 ADDRESSES = ("s3:", "gs:", "hf:", "http:", "https:")
 
 
@@ -51,9 +52,9 @@ def read_manifest(directory: Path) -> Manifest | FinetuneManifest:
         ) from None
     except (NotADirectoryError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    if _kind(data) == DEDUP_KIND:
-        raise InputError(f"{directory}: holds deduplicated files; give a build or a fine-tune")
-    model = FinetuneManifest if _kind(data) == "finetune" else Manifest
+    if (kind := _kind(data)) in OTHER_KINDS:
+        raise InputError(f"{directory}: holds {OTHER_KINDS[kind]}; give a build or a fine-tune")
+    model = FinetuneManifest if kind == "finetune" else Manifest
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -64,7 +65,7 @@ def read_manifest(directory: Path) -> Manifest | FinetuneManifest:
         ) from error
 
 
-def _kind(data: object) -> object:
+def _kind(data: object) -> str | None:
     return data.get("kind") if isinstance(data, dict) else None
 
 

@@ -68,7 +68,12 @@ def _replay(manifest: FinetuneManifest) -> str:
         for arm in manifest.arms
     ]
     columns = ("arm", "share asked for", "share replayed", "task tokens", "anchor tokens")
-    return table(columns, rows) + "\n\nTokens are loss-bearing, summed over seeds."
+    towards = {
+        "distillation": "the predictions of the base",
+        "cross_entropy": "the text itself",
+    }[manifest.config["training"]["replay_loss"]]
+    legend = f"Tokens are loss-bearing, summed over seeds. On the anchor they teach {towards}."
+    return table(columns, rows) + "\n\n" + legend
 
 
 def _forgetting(manifest: FinetuneManifest) -> str:

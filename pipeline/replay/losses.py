@@ -42,6 +42,7 @@ def scored_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """Return the logits that predict every loss-bearing token, float32 [scored, vocabulary]."""
     inner: Any = inner_model(model)
     batch = batch.to(next(inner.parameters()).device)
+    logits: torch.Tensor
     # index_select: the deterministic backward of a boolean mask is many times slower on a CPU.
     if has_plain_head(inner):
         hidden = _trunk_output(inner, batch).flatten(0, 1).index_select(0, batch.predictors)

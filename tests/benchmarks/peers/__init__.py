@@ -22,6 +22,10 @@ REQUIREMENTS = {
     "datatrove": ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "pyarrow==26.0.1"),
     # it wants NumPy 1, which pyarrow left; unpinned, pip tries every botocore for minutes
     "dolma": ("dolma==1.2.1", "pyarrow==20.0.0", "aiobotocore==2.5.4", "boto3==1.28.17"),
+    # trainers, for `make readers`
+    "trl": ("trl==1.16.0", "torch==2.13.0"),
+    "litgpt": ("litgpt==0.5.13", "datasets==4.5.0", "torch==2.13.0"),
+    "mosaicml": ("mosaicml-streaming==0.13.0", "torch==2.13.0"),
 }
 THREADS = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS", "NUMBA_NUM_THREADS")
 

@@ -1,0 +1,1 @@
+"""A build's shards in the formats of trainers that do not read Parquet."""
