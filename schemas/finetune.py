@@ -36,8 +36,10 @@ class FinetuneConfig(Frozen):
     context: PositiveInt = 128
     learning_rate: Rate = 1e-3
     forgetting_budget: Rate | None = None
-    """In nats per token, mean over domains: a run that has forgotten more when it is measured stops
-    there."""
+    """In nats per token, mean over domains: what a run may have forgotten when it is measured."""
+    over_budget: Literal["stop", "raise"] = "stop"
+    """What a run does that has forgotten more: stop there, or replay twice the share from there on,
+    up to a half of the tokens, and stop only if that is not enough."""
     evaluate_every: PositiveInt = 50
     heldout_sequences: PositiveInt = 64
     """Per domain."""
@@ -123,6 +125,8 @@ class ArmFacts(Frozen):
     """In anchor sequences that at least one seed saw, each counted once."""
     stopped_at: dict[int, int] = {}
     """The last step by seed, where the forgetting budget was spent before the end."""
+    raised: dict[int, tuple[tuple[int, float], ...]] = {}
+    """By seed: steps after which another share was replayed, to keep to the budget, and which."""
 
 
 class ProbePoint(Frozen):

@@ -5,6 +5,8 @@ Pure: plans, losses and steps in, rows out. Tokens are loss-bearing throughout.
 
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from pipeline.replay.data import TASK
 from pipeline.replay.evaluate import Loss
 from pipeline.replay.packing import Ints
@@ -13,6 +15,44 @@ from pipeline.replay.training import StepLoss
 from schemas.finetune import ArmFacts, Evaluation, TrainingPoint
 
 MAX_TRAINING_POINTS = 50  # an arm and seed: a curve, and a manifest of readable size
+
+
+class Tally:
+    """What a run has done so far."""
+
+    def __init__(self, pool: Pool, token_share: float | None) -> None:
+        self._pool, self._token_share = pool, token_share
+        self._num_task = self._num_anchor = 0
+        self.tokens_per_second = 0.0
+        """Of the last step, padding included."""
+
+    def add(self, step: StepLoss) -> None:
+        """Count a step."""
+        self._num_task += step.num_task_tokens
+        self._num_anchor += step.num_anchor_tokens
+        self.tokens_per_second = step.num_tokens / step.seconds
+
+    @property
+    def replay_fraction(self) -> float:
+        """The anchor's share of the loss-bearing tokens."""
+        return self._num_anchor / max(self._num_task + self._num_anchor, 1)
+
+    @property
+    def utilisation(self) -> float | None:
+        """MFU of the last step; None where the device's peak is not known."""
+        return None if self._token_share is None else self.tokens_per_second * self._token_share
+
+    def describe(self, plan: Plan) -> str:
+        """Return a line on speed and replay, for people who watch; `plan`: of the steps so far."""
+        speed = f"{self.tokens_per_second:,.0f} tokens/s"
+        if self.utilisation is not None:
+            speed += f", MFU {self.utilisation:.1%}"
+        distinct = int(self._pool.num_scored[np.unique(plan.anchor)].sum())
+        again = self._num_anchor - distinct
+        return (
+            f"{speed}; replayed {self.replay_fraction:.1%}: {self._num_anchor:,} tokens, "
+            f"{again:,} of them again"
+        )
 
 
 def count_batches(

@@ -5,25 +5,23 @@ true: arms of one seed see the same task sequences at the same steps; a result i
 complete, so a killed run goes on with the arms that are left.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipeline.fingerprint import fingerprint
-from pipeline.replay.account import as_evaluations, count_batches, describe, training_curve
-from pipeline.replay.adapt import load_for_training, save_trained
+from pipeline.replay.account import count_batches
 from pipeline.replay.batch import Batch, make_batch
 from pipeline.replay.checkpoint import Checkpoints
 from pipeline.replay.data import Corpus
-from pipeline.replay.decoder import copy_tokenizer
-from pipeline.replay.evaluate import Heldout, Loss, evaluate
-from pipeline.replay.forgetting import is_spent
-from pipeline.replay.logs import RunLog, open_log
+from pipeline.replay.evaluate import Heldout, Loss
+from pipeline.replay.logs import open_log
 from pipeline.replay.packing import Packed, concatenate
+from pipeline.replay.run import Run
 from pipeline.replay.schedule import Plan, plan_run
-from pipeline.replay.teacher import load_teacher
-from pipeline.replay.training import StepLoss, Training
 from pipeline.store import UNFINISHED, Store
 from schemas.finetune import (
     ArmFacts,
@@ -32,7 +30,7 @@ from schemas.finetune import (
     TrainingPoint,
 )
 
-ARM_VERSION = 2  # raise it when the same inputs give another result
+ARM_VERSION = 3  # raise it when the same inputs give another result
 
 
 @dataclass(frozen=True)
@@ -84,28 +82,33 @@ class Arm:
             (
                 config.training.model_dump(exclude={"checkpoint_every", "tensorboard"}),
                 config.forgetting_budget,
+                config.over_budget,
             ),
         )
 
-    def plan(self) -> Plan:
-        """Return the arm's batches, as indices of sequences."""
+    def plan(self, raised: Sequence[tuple[int, float]] = ()) -> Plan:
+        """Return the arm's batches, as indices of sequences.
+
+        `raised`: steps after which another share was replayed, and which.
+        """
         config = self.experiment.config
+        fractions = np.full(config.steps, self.fraction)
+        for step, fraction in raised:
+            fractions[step:] = fraction
         return plan_run(
             self.seed,
             self.experiment.task.num_scored(),
             self.experiment.anchor.pool,
-            self.fraction,
+            fractions,
             config.steps,
             config.batch_size,
         )
 
-    def batches(self, start: int = 0) -> Iterator[Batch]:
-        """Yield the batch of each step after the first `start`: task, then anchor sequences."""
-        plan = self.plan()
-        for step in range(start, self.num_steps):
-            task = self.experiment.task.select(plan.task[step])
-            anchor = self.experiment.anchor.packed.select(plan.anchor_at(step))
-            yield make_batch(concatenate([task, anchor]), num_task_sequences=len(task))
+    def batch(self, plan: Plan, step: int) -> Batch:
+        """Return the batch of a step (from 0): task, then anchor sequences."""
+        task = self.experiment.task.select(plan.task[step])
+        anchor = self.experiment.anchor.packed.select(plan.anchor_at(step))
+        return make_batch(concatenate([task, anchor]), num_task_sequences=len(task))
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ class ArmResult:
     arm: Arm
     evaluations: tuple[Evaluation, ...]
     training: tuple[TrainingPoint, ...]
+    raised: tuple[tuple[int, float], ...]
     folder: Path
 
     @property
@@ -135,7 +139,7 @@ def run_arm(
 
     def write(folder: Path) -> dict[str, Any]:
         with open_log(logs, f"{arm.name.replace(' ', '-')}-seed{arm.seed}") as log:
-            return _train_arm(arm, folder, checkpoints, progress, log)
+            return Run(arm, checkpoints, progress, log).finish(folder)
 
     entry = store.obtain("finetune-arm", arm.identity, write)
     checkpoints.remove()
@@ -143,50 +147,9 @@ def run_arm(
         arm=arm,
         evaluations=tuple(Evaluation.model_validate(row) for row in entry.info["evaluations"]),
         training=tuple(TrainingPoint.model_validate(row) for row in entry.info["training"]),
+        raised=tuple((step, fraction) for step, fraction in entry.info["raised"]),
         folder=entry.path,
     )
-
-
-def _train_arm(
-    arm: Arm,
-    folder: Path,
-    checkpoints: Checkpoints,
-    progress: Callable[[str], None],
-    log: RunLog,
-) -> dict[str, Any]:
-    """Train, measuring on the way; write the model and return the measurements."""
-    config = arm.experiment.config
-    base = arm.experiment.base_folder
-    model = load_for_training(base, config.training)
-    teacher = load_teacher(model, base, config.training) if arm.fraction else None
-    label = f"{'probe of ' if arm.stop_after else ''}{arm.name}, seed {arm.seed}"
-    training = Training(model, config.steps, config.learning_rate, label, config.training, teacher)
-    record = checkpoints.restore(training) or {"evaluations": [], "steps": []}
-    if training.step:
-        progress(f"{label}: goes on after step {training.step}")
-    for batch in arm.batches(training.step):
-        step = training.advance(batch)
-        log.step(step)
-        record["steps"].append(asdict(step))
-        if training.step % config.evaluate_every == 0 or training.step == arm.num_steps:
-            losses = evaluate(model, arm.experiment.heldout)
-            log.evaluation(losses, training.step)
-            rows = as_evaluations(arm.name, arm.seed, training.step, losses)
-            record["evaluations"] += [row.model_dump() for row in rows]
-            progress(f"{label}, step {training.step}/{config.steps}: {describe(losses)}")
-            if is_spent(losses, arm.experiment.before, config.forgetting_budget):
-                progress(f"{label}: stops after step {training.step}, its budget is spent")
-                break
-        if training.step % config.training.checkpoint_every == 0 and training.step < config.steps:
-            checkpoints.save(training, record)
-    if arm.keeps_model:
-        save_trained(model, base, folder)
-        copy_tokenizer(base, folder)
-    curve = training_curve(arm.name, arm.seed, [StepLoss(**step) for step in record["steps"]])
-    return {
-        "evaluations": record["evaluations"],
-        "training": [point.model_dump() for point in curve],
-    }
 
 
 def arm_facts(results: list[ArmResult]) -> ArmFacts:
@@ -195,7 +158,7 @@ def arm_facts(results: list[ArmResult]) -> ArmFacts:
     counted = count_batches(
         first.name,
         first.fraction,
-        [result.arm.plan().first(result.num_steps) for result in results],
+        [result.arm.plan(result.raised).first(result.num_steps) for result in results],
         first.experiment.task.num_scored(),
         first.experiment.anchor.pool,
     )
@@ -204,4 +167,5 @@ def arm_facts(results: list[ArmResult]) -> ArmFacts:
         for result in results
         if result.num_steps < first.experiment.config.steps
     }
-    return counted.model_copy(update={"stopped_at": stopped})
+    raised = {result.arm.seed: result.raised for result in results if result.raised}
+    return counted.model_copy(update={"stopped_at": stopped, "raised": raised})

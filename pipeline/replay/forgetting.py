@@ -16,6 +16,7 @@ from schemas.finetune import Evaluation, Forgetting
 
 MEAN = "mean"
 CONFIDENCE = 0.95
+MOST_REPLAYED = 0.5
 
 
 def measure_forgetting(
@@ -53,6 +54,11 @@ def is_spent(now: Mapping[str, Loss], before: Mapping[str, Loss], budget: float 
         if name != TASK
     ]
     return fmean(rises) > budget
+
+
+def raised_fraction(fraction: float) -> float | None:
+    """Return the share to replay from now on, where this one forgets too much; None at its end."""
+    return None if fraction >= MOST_REPLAYED else min(MOST_REPLAYED, 2 * fraction)
 
 
 def _interval(arm: str, domain: str, per_seed: Iterable[float]) -> Forgetting:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.replay.account import Tally
 from pipeline.replay.evaluate import Loss
 from pipeline.replay.training import StepLoss
 
@@ -20,17 +21,16 @@ class RunLog:
 
     def __init__(self, writer: Any | None) -> None:
         self._writer = writer
-        self._num_task = self._num_anchor = 0
 
-    def step(self, step: StepLoss) -> None:
+    def step(self, step: StepLoss, tally: Tally) -> None:
         """Log a step's losses by stream, its speed, and the share replayed so far."""
-        self._num_task += step.num_task_tokens
-        self._num_anchor += step.num_anchor_tokens
         scalars = {
             "train/task_loss": step.task_nats / max(step.num_task_tokens, 1),
-            "train/tokens_per_second": step.num_tokens / step.seconds,
-            "train/replay_fraction": self._num_anchor / (self._num_task + self._num_anchor),
+            "train/tokens_per_second": tally.tokens_per_second,
+            "train/replay_fraction": tally.replay_fraction,
         }
+        if tally.utilisation is not None:
+            scalars["train/mfu"] = tally.utilisation
         if step.num_anchor_tokens:
             scalars["train/anchor_loss"] = step.anchor_nats / step.num_anchor_tokens
         self._add(scalars, step.step)

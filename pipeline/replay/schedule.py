@@ -15,6 +15,7 @@ import numpy.typing as npt
 from pipeline.fingerprint import derive_seed
 
 Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
 Words = npt.NDArray[np.uint64]
 
 
@@ -56,17 +57,24 @@ def feasible_shares(shares: Mapping[str, float], available: Mapping[str, int]) -
 
 
 def plan_run(
-    seed: int, task_scored: Ints, pool: Pool, fraction: float, num_steps: int, batch_size: int
+    seed: int,
+    task_scored: Ints,
+    pool: Pool,
+    fraction: float | Floats,
+    num_steps: int,
+    batch_size: int,
 ) -> Plan:
-    """Plan a run that replays `fraction` of its loss-bearing tokens.
+    """Plan a run that replays `fraction` of its loss-bearing tokens; of each step's, if [steps].
 
-    `task_scored` holds the task sequences' loss-bearing tokens, [n]. Raises ValueError where
-    tokens must be replayed and the pool has none.
+    `task_scored` holds the task sequences' loss-bearing tokens, [n]. Plans whose first steps have
+    the same fractions have the same first steps. Raises ValueError where tokens must be replayed
+    and the pool has none.
     """
     task = task_order(seed, len(task_scored), num_steps, batch_size)
-    if fraction == 0:
+    fractions = np.broadcast_to(np.asarray(fraction, np.float64), num_steps)
+    if not fractions.any():
         return Plan(task, np.zeros(0, np.int64), np.zeros(num_steps + 1, np.int64))
-    wanted = np.cumsum(task_scored[task].sum(axis=1)) * (fraction / (1 - fraction))
+    wanted = np.cumsum(task_scored[task].sum(axis=1) * fractions / (1 - fractions))
     draws = mixture_order(seed, pool)
     upcoming = next(draws)
     drawn: list[int] = []

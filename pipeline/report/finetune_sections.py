@@ -128,7 +128,7 @@ def replay_section(manifest: FinetuneManifest) -> Section:
 
 
 def _advice(manifest: FinetuneManifest) -> Iterator[str]:
-    """Say what probes recommended, and which runs stopped early."""
+    """Say what probes recommended, and which runs stopped early or replayed more."""
     advice = manifest.recommendation
     if advice is not None:
         yield (
@@ -138,6 +138,9 @@ def _advice(manifest: FinetuneManifest) -> Iterator[str]:
     for arm in manifest.arms:
         for seed, step in arm.stopped_at.items():
             yield f"{arm.arm}, seed {seed}: stopped after step {step}, its budget was spent."
+        for seed, changes in arm.raised.items():
+            said = ", ".join(f"{fraction:g} after step {step}" for step, fraction in changes)
+            yield f"{arm.arm}, seed {seed}: went over its budget and replayed {said}."
 
 
 def _fact(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 from collections import Counter
 from collections.abc import Callable
@@ -303,6 +304,46 @@ def test_a_run_stops_where_its_forgetting_budget_is_spent(
     )
     [mean] = [row.mean for row in manifest.forgetting if row.domain == "mean"]
     assert mean > 1e-6
+
+
+def test_a_run_over_its_budget_replays_more_until_half_is_replayed(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    config = make_config(
+        forgetting_budget=1e-6, over_budget="raise", learning_rate=0.05, seeds=(0,), steps=12,
+        replay_fractions=(0.0, 0.15), evaluate_every=2,
+    )  # fmt: skip
+    manifest = run(config, tmp_path, store)
+    without, replayed = manifest.arms
+    assert without.stopped_at == {0: 2}  # no replay stays no replay
+    assert replayed.raised == {0: ((2, 0.3), (4, 0.5))}
+    assert replayed.stopped_at == {0: 6}  # half is replayed and it is not enough
+    assert 0.25 < replayed.achieved_replay_fraction < 0.45
+
+
+def test_a_run_within_its_budget_replays_what_was_asked_for(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    config = make_config(forgetting_budget=50.0, over_budget="raise", seeds=(0,))
+    manifest = run(config, tmp_path, store)
+    assert not any(arm.raised or arm.stopped_at for arm in manifest.arms)
+
+
+def test_progress_says_how_fast_and_what_was_replayed(
+    make_config: MakeConfig, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    config = make_config(replay_fractions=(0.25,), seeds=(0,))
+    manifest = finetune(config, tmp_path, tmp_path / "out", Store(tmp_path / "store"), said.append)
+    arm = manifest.arms[0]
+    last = [line for line in said if "replayed" in line][-1]
+    again = arm.num_anchor_tokens - arm.num_unique_anchor_tokens
+    assert re.fullmatch(
+        rf"  [\d,]+ tokens/s; replayed {arm.achieved_replay_fraction:.1%}: "
+        rf"{arm.num_anchor_tokens:,} tokens, {again:,} of them again",
+        last,
+    )
+    assert all(len(line) <= 80 for line in said)
 
 
 def test_logs_for_tensorboard_hold_what_the_manifest_says(

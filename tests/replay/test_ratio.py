@@ -1,6 +1,7 @@
 """The replayed share and the domains' shares of it, counted from the very tensors of a run."""
 
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.replay.arm import Arm, Experiment
+from pipeline.replay.batch import Batch
 from pipeline.replay.data import Corpus
 from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
 from pipeline.replay.schedule import Pool
@@ -44,6 +46,11 @@ def arm_of(lengths: dict[str, list[int]], shares: dict[str, float], fraction: fl
     return Arm(experiment, fraction, seed=0)
 
 
+def batches_of(arm: Arm) -> Iterator[Batch]:
+    plan = arm.plan()
+    return (arm.batch(plan, step) for step in range(arm.num_steps))
+
+
 LENGTHS = st.lists(st.integers(2, 40), min_size=1, max_size=12)
 
 
@@ -58,7 +65,7 @@ def test_shares_are_exact_to_within_one_sequence(
 ) -> None:
     shares = {name: w / sum(weights) for name, w in zip(DOMAIN_TOKENS, weights, strict=True)}
     counts: Counter[int] = Counter()
-    for batch in arm_of(lengths, shares, fraction).batches():
+    for batch in batches_of(arm_of(lengths, shares, fraction)):
         counts.update(batch.targets.tolist())
         task = counts[TASK_TOKEN]
         anchor = counts.total() - task
@@ -70,6 +77,6 @@ def test_shares_are_exact_to_within_one_sequence(
 def test_the_first_targets_of_a_batch_are_the_task_s() -> None:
     lengths = {name: [32] for name in DOMAIN_TOKENS}
     arm = arm_of(lengths, dict.fromkeys(DOMAIN_TOKENS, 1 / 3), 0.5)
-    for batch in arm.batches():
+    for batch in batches_of(arm):
         is_task = batch.targets == TASK_TOKEN
         assert torch.equal(is_task, torch.arange(len(is_task)) < batch.num_task_targets)

@@ -45,6 +45,26 @@ def test_fraction_is_held_within_half_a_sequence_at_every_step(
         assert abs(drawn[plan.offsets[step + 1]] - wanted) <= pool.num_scored.max() / 2
 
 
+@settings(max_examples=60)
+@given(
+    COUNTS, pools(), st.tuples(*[st.sampled_from([0.0, 0.05, 0.25, 0.5])] * 2), st.integers(0, 8)
+)
+def test_a_share_that_changes_leaves_earlier_steps_as_they_were(
+    task: list[int], pool: Pool, fractions: tuple[float, float], change: int
+) -> None:
+    first, second = fractions
+    shares = np.where(np.arange(8) < change, first, second)
+    before = plan_run(0, np.array(task), pool, first, 8, batch_size=3)
+    changed = plan_run(0, np.array(task), pool, shares, 8, batch_size=3)
+    assert changed.task.tolist() == before.task.tolist()
+    assert changed.first(change).anchor.tolist() == before.first(change).anchor.tolist()
+    tokens = np.array(task)[changed.task].sum(axis=1)
+    drawn = np.concatenate([[0], np.cumsum(pool.num_scored[changed.anchor])])
+    wanted = np.cumsum(tokens * shares / (1 - shares))
+    distances = abs(drawn[changed.offsets[1:]] - wanted)
+    assert distances.max() <= pool.num_scored.max() / 2 + 1e-6
+
+
 @settings(max_examples=100)
 @given(pools(), st.integers(0, 5))
 def test_every_domain_is_within_a_sequence_of_its_share_after_every_draw(
