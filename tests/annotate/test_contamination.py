@@ -1,7 +1,6 @@
 """Evaluation items planted in documents are found, whoever edits their case and punctuation."""
 
 import bz2
-import gzip
 import json
 import pickle
 import re
@@ -21,6 +20,7 @@ from pipeline.errors import ConfigError, InputError
 from pipeline.kernels.contamination import find_hit, hash_windows, make_index, split_words
 from schemas.attributes import CONTAMINATION
 from schemas.recipe import Decontamination
+from tests.support.archives import gzipped
 
 LONG = "The quick brown fox jumps over the lazy dog while seven wizards quietly drink their tea"
 SHORT = "Which river of northern Sweden is the longest of all"  # ten words
@@ -152,12 +152,12 @@ LINES = "".join(json.dumps(record) + "\n" for record in RECORDS).encode()
     ("name", "content"),
     [
         ("quiz.jsonl", LINES),
-        ("quiz.jsonl.gz", gzip.compress(LINES)),
+        ("quiz.jsonl.gz", gzipped(LINES)),
         ("quiz.jsonl.zst", zstandard.compress(LINES)),
         ("quiz.jsonl.bz2", bz2.compress(LINES)),
         ("quiz.json", json.dumps(RECORDS, indent=1).encode()),
         ("quiz.txt", f"{TOO_SHORT}\n \n{LONG}.\n".encode()),
-        ("quiz.txt.gz", gzip.compress(f"{TOO_SHORT}\r\n\r\n{LONG}.\r\n".encode())),
+        ("quiz.txt.gz", gzipped(f"{TOO_SHORT}\r\n\r\n{LONG}.\r\n".encode())),
     ],
 )
 def test_every_kind_of_file(tmp_path: Path, name: str, content: bytes) -> None:
@@ -176,7 +176,7 @@ def test_patterns_and_files_that_are_wrong(tmp_path: Path) -> None:
     (tmp_path / "quiz.jsonl").write_text('{"text": "fine"}\n{"text": \n')
     with pytest.raises(InputError, match=r"quiz\.jsonl:2: not valid JSON"):
         annotate(annotator(tmp_path, "quiz.jsonl"), LONG)
-    (tmp_path / "quiz.jsonl.gz").write_bytes(gzip.compress(LINES * 99)[:-20])
+    (tmp_path / "quiz.jsonl.gz").write_bytes(gzipped(LINES * 99)[:-20])
     with pytest.raises(InputError, match=r"quiz\.jsonl\.gz: cannot be read"):
         annotate(annotator(tmp_path, "quiz.jsonl.gz"), LONG)
 

@@ -1,6 +1,5 @@
 """HTTP responses: whole, lying, cut, and made to fill the memory."""
 
-import gzip
 import zlib
 
 import brotli
@@ -16,6 +15,7 @@ from pipeline.normalize.http_message import (
     media_type,
     parse_response,
 )
+from tests.support.archives import gzipped
 
 PAGE = b"<html>" + b"text " * 100
 LIMIT = 10_000
@@ -55,15 +55,15 @@ def test_what_is_no_response(block: bytes) -> None:
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(PAGE)),
-        ("X-GZIP", gzip.compress(PAGE)),
+        ("gzip", gzipped(PAGE)),
+        ("X-GZIP", gzipped(PAGE)),
         ("deflate", zlib.compress(PAGE)),
         ("deflate", zlib.compress(PAGE, wbits=-15)),
         ("br", brotli.compress(PAGE)),
         ("zstd", zstandard.compress(PAGE)),
         ("identity", PAGE),
         ("", PAGE),
-        ("deflate, gzip", gzip.compress(zlib.compress(PAGE))),
+        ("deflate, gzip", gzipped(zlib.compress(PAGE))),
         ("gzip", PAGE),  # the crawler had decoded it
         ("br", PAGE),
     ],
@@ -79,14 +79,14 @@ def test_a_body_that_is_neither_coded_nor_a_page(coding: str) -> None:
 
 
 def test_a_cut_body_gives_what_there_is() -> None:
-    cut = gzip.compress(bytes(range(256)) * 20)[:-30]
+    cut = gzipped(bytes(range(256)) * 20)[:-30]
     assert decode_body(coded(cut, content_encoding="gzip"), LIMIT).startswith(bytes(range(256)))
 
 
 @pytest.mark.parametrize(
     ("coding", "body"),
     [
-        ("gzip", gzip.compress(bytes(50_000_000))),
+        ("gzip", gzipped(bytes(50_000_000))),
         ("deflate", zlib.compress(bytes(50_000_000))),
         ("br", brotli.compress(bytes(50_000_000), quality=1)),
         ("zstd", zstandard.compress(bytes(50_000_000))),

@@ -1,6 +1,5 @@
 """The normalize stage as a whole: rows, ids, counts, fingerprints, determinism."""
 
-import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -21,6 +20,7 @@ from schemas.decision import QUARANTINE
 from schemas.document import DOCUMENT
 from schemas.recipe import Cleaning
 from schemas.source import Fields, FilesSource
+from tests.support.archives import gzipped
 
 LINES = [
     {"text": "one\r\n", "k": 1},
@@ -165,10 +165,10 @@ def test_quarantine_ids_are_unique(tmp_path: Path) -> None:
         ("x.xml", b"<feed/>", "unknown_format"),
         ("x.bin", b"", "empty_file"),
         ("x.jsonl.gz", b"", "empty_file"),
-        ("x.jsonl.gz", gzip.compress(b""), "empty_file"),
+        ("x.jsonl.gz", gzipped(b""), "empty_file"),
         ("x.jsonl.gz", b"no gzip", "corrupt_archive"),
         ("x.xml.gz", b"no gzip", "corrupt_archive"),
-        ("x.txt.gz", gzip.compress(b"[1")[:-10], "truncated_archive"),
+        ("x.txt.gz", gzipped(b"[1")[:-10], "truncated_archive"),
     ],
 )
 def test_a_file_that_holds_no_record_is_one_refusal(

@@ -1,5 +1,6 @@
 """Archives made for tests: good ones, and those that nobody should open carelessly."""
 
+import gzip
 import io
 import tarfile
 from typing import Any
@@ -7,6 +8,11 @@ from typing import Any
 import py7zr
 
 BZIP2 = [{"id": py7zr.FILTER_BZIP2}]
+
+
+def gzipped(content: bytes) -> bytes:
+    """Return a .gz that is the same at any time of day: a test's name may hold it."""
+    return gzip.compress(content, mtime=0)
 
 
 def seven_zip(

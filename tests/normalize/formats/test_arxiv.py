@@ -1,6 +1,5 @@
 """Papers of arXiv: one record each, out of tars of compressed sources."""
 
-import gzip
 import io
 import tarfile
 from pathlib import Path
@@ -9,7 +8,7 @@ import pytest
 import zstandard
 
 from pipeline.normalize.record import Record, Refusal
-from tests.support.archives import tar, tar_of_links
+from tests.support.archives import gzipped, tar, tar_of_links
 from tests.support.one_source import build_source, counts, rows
 from tests.support.reading import Read, read_file
 from tests.support.s3 import BUCKET, S3
@@ -21,13 +20,13 @@ TEX = "\\documentclass{article}\\begin{document}\\section{One}%s\\end{document}"
 
 def paper(text: str = "A paper.", encoding: str = "utf-8") -> bytes:
     """Return a paper of one file."""
-    return gzip.compress((TEX % text).encode(encoding))
+    return gzipped((TEX % text).encode(encoding))
 
 
 def project(files: dict[str, bytes | str]) -> bytes:
     """Return a paper of several files."""
     encoded = {n: c.encode() if isinstance(c, str) else c for n, c in files.items()}
-    return gzip.compress(tar(encoded))
+    return gzipped(tar(encoded))
 
 
 def one(read: Read, member: bytes, name: str = "2401/2401.00001.gz") -> Record | Refusal:
@@ -62,7 +61,7 @@ def test_a_month_of_papers(read: Read) -> None:
 @pytest.mark.parametrize("suffix", ["", ".gz", ".zst"])
 def test_compressed_tars(read: Read, suffix: str) -> None:
     content = tar({"2401/2401.00001.gz": paper()})
-    packed = {"": content, ".gz": gzip.compress(content), ".zst": zstandard.compress(content)}
+    packed = {"": content, ".gz": gzipped(content), ".zst": zstandard.compress(content)}
     (result,) = read(NAME + suffix, packed[suffix])
     assert reason(result) == "document"
 
@@ -94,19 +93,19 @@ def test_identifiers(read: Read, stem: str, paper_id: str, created: str | None) 
         b"%PDF-1.4 \\ab",
         b"<html><body>\\alpha</body></html>",
         b"words without any command",
-        gzip.compress(b"\\section{x}" * 99),
+        gzipped(b"\\section{x}" * 99),
         b"\\section\0{x}",
         b"",
     ],
 )
 def test_what_is_no_tex_is_no_loss(read: Read, content: bytes) -> None:
-    assert reason(one(read, gzip.compress(content))) == "not_text"
+    assert reason(one(read, gzipped(content))) == "not_text"
     assert reason(one(read, project({"paper.tex": content}))) == "not_text"
     assert reason(one(read, project({"paper.ps": b"%!PS"}))) == "not_text"
 
 
 def test_a_paper_that_was_withdrawn(read: Read) -> None:
-    content = gzip.compress(b"%auto-ignore\nThis paper was withdrawn \\end")
+    content = gzipped(b"%auto-ignore\nThis paper was withdrawn \\end")
     assert reason(one(read, content)) == "withdrawn"
 
 
@@ -126,7 +125,7 @@ def test_encodings(read: Read, preamble: str, encoding: str) -> None:
     text = "Poincaré, Gödel and Erdős" if encoding.startswith("utf") else "Poincaré and Gödel"
     main = (preamble + TEX % "\\input{a}").encode(encoding)
     for content in (
-        gzip.compress((preamble + TEX % text).encode(encoding)),
+        gzipped((preamble + TEX % text).encode(encoding)),
         project({"main.tex": main, "a.tex": text.encode(encoding)}),
     ):
         result = one(read, content)
@@ -137,7 +136,7 @@ def test_encodings(read: Read, preamble: str, encoding: str) -> None:
 def test_russian_that_declares_its_encoding(read: Read) -> None:
     text = "Теорема о неподвижной точке"
     content = ("\\usepackage[cp1251]{inputenc}" + TEX % text).encode("cp1251")
-    result = one(read, gzip.compress(content))
+    result = one(read, gzipped(content))
     assert isinstance(result, Record)
     assert text in result.text
 
@@ -179,7 +178,7 @@ def test_traps_within_a_paper(read: Read, tmp_path: Path) -> None:
         main = tarfile.TarInfo("main.tex")
         main.size = len(content)
         archive.addfile(main, io.BytesIO(content))
-    result = one(read, gzip.compress(buffer.getvalue()))
+    result = one(read, gzipped(buffer.getvalue()))
     assert isinstance(result, Record)
     assert "a secret" not in result.text
     assert "outside.tex" not in result.text
@@ -189,7 +188,7 @@ def test_traps_within_a_paper(read: Read, tmp_path: Path) -> None:
 def test_a_damaged_paper_costs_no_other(read: Read) -> None:
     cut, spoiled = paper()[:-20], bytearray(project({"main.tex": TEX % "x" * 99}))
     spoiled[len(spoiled) // 2] ^= 0xFF
-    inner = gzip.compress(tar({"main.tex": b"\\section" * 200})[:1000])
+    inner = gzipped(tar({"main.tex": b"\\section" * 200})[:1000])
     files = {
         "2401/2401.00001.gz": cut,
         "2401/2401.00002.gz": bytes(spoiled),
@@ -211,7 +210,7 @@ def test_a_damaged_tar_ends_the_unit(read: Read) -> None:
     content = tar({f"2401/2401.0000{n}.gz": paper("x" * 9) for n in range(5)})
     results = read(NAME, content[:2600])
     assert [reason(r) for r in results] == ["document", "document", "truncated_archive"]
-    results = read(NAME + ".gz", gzip.compress(content)[:-30])
+    results = read(NAME + ".gz", gzipped(content)[:-30])
     assert reason(results[-1]) == "truncated_archive"
     assert reason(read(NAME, b"no tar at all" * 99)[0]) == "corrupt_archive"
 
@@ -267,7 +266,7 @@ def test_real_tex_as_papers(corpora: Path, tmp_path: Path) -> None:
     path = corpora / "science" / "tex_textbooks.jsonl.zst"
     texts = [t for (t,) in duckdb.sql(f"SELECT text FROM '{path}' LIMIT 200").fetchall()]
     texts = [text for text in texts if "\\input" not in text and "\\include" not in text]
-    papers = {f"2401/2401.{n:05}.gz": gzip.compress(t.encode()) for n, t in enumerate(texts)}
+    papers = {f"2401/2401.{n:05}.gz": gzipped(t.encode()) for n, t in enumerate(texts)}
     tar_path = tmp_path / NAME
     tar_path.write_bytes(tar(papers))
     results = [r for r in read_file(tar_path) if isinstance(r, Record)]
