@@ -143,9 +143,13 @@ def finetune(
         value = replay if replay == "auto" else f"[{replay}]"
         overrides = [*(overrides or ()), f"replay_fractions={value}"]
     folder = check_finetune(config, overrides or (), output)
+    from flows.finetune import finetune_flow, follow, follows
+
+    if follows(os.environ):
+        follow(str(config), str(folder), overrides)
+        return
     say(f"Fine-tuning {config}")
     terminal.log_to_terminal()
-    from flows.finetune import finetune_flow
     from flows.server import needing_server, start_server
     from flows.summary import summarise_finetune
 

@@ -4,6 +4,8 @@ Run by `anchor finetune`, from Python, or by a deployment; the work is in `pipel
 """
 
 import logging
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from prefect import flow, task
@@ -21,8 +23,22 @@ logger = logging.getLogger("anchor.finetune")
 def run_finetune(config: FinetuneConfig, base: Path, output: Path, store: Path) -> FinetuneManifest:
     """Train the base and every arm; what the store holds is not trained again."""
     from pipeline.replay.finetune import finetune  # torch loads here, not with the command line
+    from pipeline.replay.ranks import joined
 
-    return finetune(config, base, output, Store(store), logger.info)
+    with joined(os.environ) as ranks:
+        return finetune(config, base, output, Store(store), logger.info, ranks)
+
+
+def follows(environment: Mapping[str, str]) -> bool:
+    """Whether torchrun started this process and another one leads, which runs the flow."""
+    return environment.get("RANK", "0") != "0"
+
+
+def follow(config: str, output: str, overrides: list[str] | None = None) -> None:
+    """Take part in the fine-tune of the process that leads, in silence and without a flow."""
+    logger.disabled = True
+    loaded = load_config(Path(config), FinetuneConfig, overrides or [])
+    run_finetune.fn(loaded, base_of(Path(config)), Path(output), DEFAULT_STORE)
 
 
 @flow(name="anchor-finetune", flow_run_name="finetune {config}", persist_result=False)

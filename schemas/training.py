@@ -44,6 +44,9 @@ class TrainingSettings(Frozen):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     activation_checkpointing: bool = False
     """Compute activations again instead of keeping them: less memory, a third more time."""
+    attention: Literal["auto", "flex", "dense"] = "auto"
+    """How documents that are packed together are kept apart: `flex` skips what is not seen and needs
+    a GPU; `dense` masks it; `auto`: flex on a GPU."""
     compile: bool = False
     """Compile the model with torch.compile; the first step takes minutes."""
     checkpoint_every: PositiveInt = 200

@@ -18,8 +18,9 @@ from pipeline.replay.batch import Batch, make_batch
 from pipeline.replay.checkpoint import Checkpoints
 from pipeline.replay.data import Corpus
 from pipeline.replay.evaluate import Heldout, Loss
-from pipeline.replay.logs import open_log
+from pipeline.replay.logs import RunLog, open_log
 from pipeline.replay.packing import Packed, concatenate
+from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.run import Run
 from pipeline.replay.schedule import Plan, plan_run
 from pipeline.store import UNFINISHED, Store
@@ -30,7 +31,9 @@ from schemas.finetune import (
     TrainingPoint,
 )
 
-ARM_VERSION = 3  # raise it when the same inputs give another result
+STAGE = "finetune-arm"
+TRAIN, DONE = "train", "done"  # what the leader tells the other ranks
+ARM_VERSION = 4  # raise it when the same inputs give another result
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Experiment:
     anchor: Corpus
     heldout: dict[str, Heldout]  # domains, then the task
     before: dict[str, Loss]  # the base's own
+    ranks: Ranks = ALONE
 
 
 @dataclass(frozen=True)
@@ -132,17 +136,29 @@ def run_arm(
 ) -> ArmResult:
     """Return the arm's result, trained now or found in the store.
 
-    `logs`: the folder for TensorBoard. A run that was killed goes on from its last checkpoint.
-    Raises TrainingError where the loss is not finite.
+    `logs`: the folder for TensorBoard. A run that was killed goes on from its last checkpoint. Of
+    several ranks the leader asks the store and writes; the others train when it does. Raises
+    TrainingError where the loss is not finite.
     """
-    checkpoints = Checkpoints(store.root / UNFINISHED / arm.identity, arm.identity)
+    ranks = arm.experiment.ranks
+    checkpoints = Checkpoints(store.root / UNFINISHED / arm.identity, arm.identity, ranks)
+
+    def train(folder: Path | None, log: RunLog) -> dict[str, Any]:
+        return Run(arm, checkpoints, progress, log).finish(folder)
 
     def write(folder: Path) -> dict[str, Any]:
+        ranks.tell(TRAIN)
         with open_log(logs, f"{arm.name.replace(' ', '-')}-seed{arm.seed}") as log:
-            return Run(arm, checkpoints, progress, log).finish(folder)
+            return train(folder, log)
 
-    entry = store.obtain("finetune-arm", arm.identity, write)
-    checkpoints.remove()
+    if ranks.leads:
+        entry = store.obtain(STAGE, arm.identity, write)
+        checkpoints.remove()
+        ranks.tell(DONE)
+    else:
+        while ranks.tell("") == TRAIN:
+            train(None, RunLog(None))
+        entry = store.lookup().obtain(STAGE, arm.identity, write)
     return ArmResult(
         arm=arm,
         evaluations=tuple(Evaluation.model_validate(row) for row in entry.info["evaluations"]),

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from pipeline.replay.packing import Packed
+from pipeline.replay.ranks import ALONE, Ranks
 
 
 @dataclass(frozen=True)
@@ -24,30 +25,37 @@ class Batch:
     targets: torch.Tensor  # int64 [scored]: the loss-bearing tokens, in order of row and place
     num_task_targets: int  # these come first
 
-    @property
-    def attention(self) -> torch.Tensor:
-        """Return what sees what, bool [n, 1, context, context]: true where a query sees a key."""
-        context = self.tokens.shape[1]
-        same = self.segments[:, :, None] == self.segments[:, None, :]
-        causal = torch.ones((context, context), dtype=torch.bool, device=self.tokens.device).tril()
-        return (same & causal)[:, None]
+    def split(self, num_sequences: int | None, ranks: Ranks = ALONE) -> Iterator["Batch"]:
+        """Yield this rank's micro-batches of at most so many sequences.
 
-    def split(self, num_sequences: int | None) -> Iterator["Batch"]:
-        """Yield micro-batches of at most so many sequences; those without a target are left out."""
+        All ranks get as many; sequences are dealt out in turn. Those of all ranks at once that have
+        no target are left out; a rank that has none of the others is given one without targets.
+        """
         num_rows, context = self.tokens.shape
-        size = num_sequences or num_rows
+        size = ranks.size * (num_sequences or num_rows)
         for start in range(0, num_rows, size):
-            first, last = start * context, (start + size) * context
-            low, high = torch.searchsorted(self.predictors, torch.tensor([first, last])).tolist()
+            stop = min(start + size, num_rows)
+            borders = torch.tensor([start * context, stop * context])
+            low, high = torch.searchsorted(self.predictors, borders).tolist()
             if low < high:
-                yield Batch(
-                    tokens=self.tokens[start : start + size],
-                    positions=self.positions[start : start + size],
-                    segments=self.segments[start : start + size],
-                    predictors=self.predictors[low:high] - first,
-                    targets=self.targets[low:high],
-                    num_task_targets=min(max(self.num_task_targets - low, 0), high - low),
-                )
+                yield self.select(torch.arange(start, stop)[ranks.rank :: ranks.size], spare=start)
+
+    def select(self, rows: torch.Tensor, spare: int = 0) -> "Batch":
+        """Return some sequences, in order; of none, the sequence `spare` without its targets."""
+        num_rows, context = self.tokens.shape
+        places = torch.full((num_rows,), -1)
+        places[rows] = torch.arange(len(rows))
+        held = rows if len(rows) else torch.tensor([spare])
+        place = places[self.predictors // context]
+        kept = place >= 0
+        return Batch(
+            tokens=self.tokens[held],
+            positions=self.positions[held],
+            segments=self.segments[held],
+            predictors=(place * context + self.predictors % context)[kept],
+            targets=self.targets[kept],
+            num_task_targets=int(kept[: self.num_task_targets].sum()),
+        )
 
     @property
     def anchor(self) -> "Batch":

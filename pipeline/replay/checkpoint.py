@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pipeline.fingerprint import file_sha256
+from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.training import Training
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
@@ -33,15 +34,19 @@ class Checkpoints:
 
     folder: Path
     identity: str  # of all that the run's result depends on
+    ranks: Ranks = ALONE
 
     def save(self, training: Training, record: dict[str, Any]) -> None:
-        """Write where the training is, with what was measured so far (JSON)."""
+        """Write where the training is, with what was measured so far (JSON); the leader does."""
+        weights, optimizer = training.trained(), training.state()
+        if not self.ranks.leads:
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         scratch = self.folder / f"{WRITING}{uuid.uuid4().hex}"
         scratch.mkdir()
         try:
-            _save(training.trained(), scratch / WEIGHTS)
-            _save(training.state(), scratch / OPTIMIZER)
+            _save(weights, scratch / WEIGHTS)
+            _save(optimizer, scratch / OPTIMIZER)
             digests = {name: file_sha256(scratch / name) for name in (WEIGHTS, OPTIMIZER)}
             facts = {"identity": self.identity, "step": training.step, "sha256": digests}
             (scratch / STATE).write_text(json.dumps({**facts, "record": record}))
@@ -65,9 +70,7 @@ class Checkpoints:
             found = self._read(path)
             if found is not None:
                 weights, optimizer, state = found
-                with torch.no_grad():
-                    for name, parameter in training.trained().items():
-                        parameter.copy_(weights[name])
+                training.load(weights)
                 training.restore(optimizer, state["step"])
                 record: dict[str, Any] = state["record"]
                 return record

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from pipeline.errors import InputError
+from pipeline.replay.attention import prepare_attention
 from pipeline.replay.tokenizer import END_OF_TEXT, TOKENIZER_FILE, TextEncoder
 from schemas.finetune_inputs import FreshDecoder
 
@@ -51,8 +52,9 @@ def reproducible(threads: int) -> Iterator[None]:
 
 
 def num_threads(wanted: int | None) -> int:
-    """Return the threads to run on: as wanted, or one a core."""
-    return wanted or os.cpu_count() or 1
+    """Return the threads to run on: as wanted, or one a core, which ranks share."""
+    num_here = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))  # of torchrun
+    return wanted or max(1, (os.cpu_count() or 1) // num_here)
 
 
 def new_decoder(
@@ -72,7 +74,9 @@ def new_decoder(
         eos_token_id=encoder.end,
     )
     torch.manual_seed(seed)
-    return LlamaForCausalLM(config)
+    model = LlamaForCausalLM(config)
+    prepare_attention(model, "dense")
+    return model
 
 
 def load_decoder(folder: Path, quantization: BitsAndBytesConfig | None = None) -> PreTrainedModel:
@@ -81,24 +85,27 @@ def load_decoder(folder: Path, quantization: BitsAndBytesConfig | None = None) -
     Raises InputError where it cannot be.
     """
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
             dtype=torch.float32,
             quantization_config=quantization,
-            attn_implementation="sdpa",
         )
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise InputError(
             f"{folder}: cannot be loaded as a causal language model: {error}"
         ) from error
+    prepare_attention(model, "dense")
+    return model
 
 
-def save_decoder(model: PreTrainedModel, folder: Path) -> None:
-    """Write config.json and model.safetensors."""
-    model.save_pretrained(folder)
+def save_decoder(
+    model: PreTrainedModel, folder: Path, weights: dict[str, torch.Tensor] | None = None
+) -> None:
+    """Write config.json and model.safetensors; `weights` in place of the model's own, if given."""
+    model.save_pretrained(folder, state_dict=weights)
 
 
 def save_tokenizer(encoder: TextEncoder, folder: Path) -> None:

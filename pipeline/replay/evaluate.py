@@ -13,8 +13,9 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.replay.batch import make_batch
-from pipeline.replay.losses import scored_losses
+from pipeline.replay.losses import autocast, scored_losses
 from pipeline.replay.packing import Ints, Packed
+from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.schedule import hashed_order
 
 BATCH_SEQUENCES = 32
@@ -43,17 +44,26 @@ def choose_heldout(packed: Packed, token_bytes: Ints, max_sequences: int, seed: 
     return Heldout(kept, int(token_bytes[kept.tokens[kept.scored]].sum()))
 
 
-def evaluate(model: PreTrainedModel, heldout: Mapping[str, Heldout]) -> dict[str, Loss]:
-    """Return the model's loss on each held-out set, by name."""
-    return {name: _loss(model, part) for name, part in heldout.items()}
+def evaluate(
+    model: PreTrainedModel,
+    heldout: Mapping[str, Heldout],
+    dtype: str = "float32",
+    ranks: Ranks = ALONE,
+) -> dict[str, Loss]:
+    """Return the model's loss on each held-out set, by name.
+
+    `dtype`: of activations and products, as in training. Ranks measure a part each.
+    """
+    with autocast(model, dtype):
+        return {name: _loss(model, part, ranks) for name, part in heldout.items()}
 
 
-@torch.inference_mode()
-def _loss(model: PreTrainedModel, heldout: Heldout) -> Loss:
-    nats, num_tokens = 0.0, 0
-    for start in range(0, len(heldout.packed), BATCH_SEQUENCES):
-        rows = np.arange(start, min(start + BATCH_SEQUENCES, len(heldout.packed)))
-        losses = scored_losses(model, make_batch(heldout.packed.select(rows)))
-        nats += float(losses.double().sum())
-        num_tokens += len(losses)
+@torch.no_grad()  # weights that are shared out cannot be brought together in inference mode
+def _loss(model: PreTrainedModel, heldout: Heldout, ranks: Ranks) -> Loss:
+    summed = torch.zeros((), dtype=torch.float64)
+    whole = make_batch(heldout.packed)
+    for part in whole.split(BATCH_SEQUENCES, ranks):
+        summed += scored_losses(model, part).double().sum().cpu()
+    num_tokens = len(whole.targets)
+    nats = float(ranks.total(summed))
     return Loss(nats / num_tokens, nats / math.log(2) / heldout.num_bytes)

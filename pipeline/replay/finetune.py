@@ -24,12 +24,14 @@ from pipeline.replay.data import (
     prepare_heldout,
     prepare_task,
 )
-from pipeline.replay.decoder import load_decoder, num_threads, reproducible
+from pipeline.replay.decoder import num_threads, reproducible
 from pipeline.replay.evaluate import evaluate
 from pipeline.replay.forgetting import measure_forgetting
 from pipeline.replay.inputs import Inputs, read_inputs
 from pipeline.replay.logs import FOLDER_SUFFIX
+from pipeline.replay.model import load_whole
 from pipeline.replay.probe import recommend
+from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.versions import training_versions
 from pipeline.replay.write import Checkpoint, write_output
@@ -42,21 +44,27 @@ Progress = Callable[[str], None]
 
 
 def finetune(
-    config: FinetuneConfig, base: Path, output: Path, store: Store, progress: Progress
+    config: FinetuneConfig,
+    base: Path,
+    output: Path,
+    store: Store,
+    progress: Progress,
+    ranks: Ranks = ALONE,
 ) -> FinetuneManifest:
     """Fine-tune every arm with every seed, and measure what each forgets.
 
     `base` is the folder that the config's relative paths start from; `progress` gets one line at
-    most for each evaluation. Raises InputError where build, model or task cannot be used, and
+    most for each evaluation. Of several ranks, all of which must share store and inputs, the leader
+    writes. Raises InputError where build, model or task cannot be used, and
     TrainingError where a loss is not finite.
     """
     check_writable(output)
-    inputs = read_inputs(config, base, store)
+    inputs = ranks.first(lambda: read_inputs(config, base, store))
     with reproducible(num_threads(config.threads)):
-        start = obtain_base(config, inputs, store, progress)
-        experiment, task = prepare(config, inputs, start)
-        model = load_decoder(start.folder)
-        before = evaluate(model, experiment.heldout)
+        start = ranks.first(lambda: obtain_base(config, inputs, store, progress))
+        experiment, task = prepare(config, inputs, start, ranks)
+        model = load_whole(start.folder, config.training)
+        before = evaluate(model, experiment.heldout, config.training.dtype, ranks)
         experiment = replace(experiment, before=before)
         progress(f"base: {describe(before)}")
         advice = None
@@ -71,6 +79,8 @@ def finetune(
     facts = {**start.facts, **model_facts(model), "identity": start.identity}
     manifest = summarise(experiment, inputs, facts, task, results)
     manifest = manifest.model_copy(update={"recommendation": advice})
+    if not ranks.leads:
+        return manifest
     checkpoints = [
         Checkpoint(result.arm.name, result.arm.seed, result.folder)
         for result in results
@@ -97,7 +107,7 @@ def obtain_base(
 
 
 def prepare(
-    config: FinetuneConfig, inputs: Inputs, start: BaseModel
+    config: FinetuneConfig, inputs: Inputs, start: BaseModel, ranks: Ranks = ALONE
 ) -> tuple[Experiment, TaskData]:
     """Tokenise and pack task, anchor and held-out documents with the base's tokenizer."""
     encoder = load_tokenizer(start.folder)
@@ -108,12 +118,13 @@ def prepare(
         identity=fingerprint(
             (start.identity, inputs.identity, inputs.candidates.identity),
             (config.task.max_examples, config.task.num_heldout, config.heldout_sequences),
-            (config.context, num_threads(config.threads), training_versions()),
+            (config.context, num_threads(config.threads), ranks.size, training_versions()),
         ),
         task=task.training,
         anchor=pack_corpus(inputs.split.anchor, inputs.shares, encoder, config.context),
         heldout={**prepare_heldout(inputs.anchor.heldout, encoder, config), TASK: task.heldout},
         before={},
+        ranks=ranks,
     )
     return experiment, task
 

@@ -5,16 +5,22 @@ start at 0 and its attention stays inside it. The output layer, whose logits are
 of a small model, is applied to the loss-bearing tokens alone where the model allows it.
 """
 
+import contextlib
 import weakref
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from pipeline.replay.attention import attention_of
 from pipeline.replay.batch import Batch
 
 PROBE_TOKENS = 8
+AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16}
+SCORE = "scored_logits"  # the method of a model whose weights must be brought together first
 _plain_heads: "weakref.WeakKeyDictionary[torch.nn.Module, bool]" = weakref.WeakKeyDictionary()
 
 
@@ -41,12 +47,19 @@ def divergence(logits: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
 def scored_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """Return the logits that predict every loss-bearing token, float32 [scored, vocabulary]."""
     inner: Any = inner_model(model)
-    batch = batch.to(next(inner.parameters()).device)
+    logits: torch.Tensor = getattr(inner, SCORE, partial(compute_logits, inner))(batch)
+    return logits
+
+
+def compute_logits(inner: PreTrainedModel, batch: Batch) -> torch.Tensor:
+    """Return what `scored_logits` does, of a model whose weights are all at hand."""
+    whole: Any = inner
+    batch = batch.to(next(whole.parameters()).device)
     logits: torch.Tensor
     # index_select: the deterministic backward of a boolean mask is many times slower on a CPU.
     if has_plain_head(inner):
         hidden = _trunk_output(inner, batch).flatten(0, 1).index_select(0, batch.predictors)
-        logits = inner.get_output_embeddings()(hidden)
+        logits = whole.get_output_embeddings()(hidden)
     else:
         logits = next_token_logits(inner, batch).flatten(0, 1).index_select(0, batch.predictors)
     return logits.float()
@@ -56,12 +69,21 @@ def next_token_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
     """Return the logits of the token after each position, [n, context, vocabulary]."""
     output = model(
         input_ids=batch.tokens,
-        attention_mask=batch.attention,
+        attention_mask=attention_of(model, batch),
         position_ids=batch.positions,
         use_cache=False,
     )
     logits: torch.Tensor = output.logits
     return logits
+
+
+@contextlib.contextmanager
+def autocast(model: PreTrainedModel, dtype: str) -> Iterator[None]:
+    """Compute in `dtype` where that is exact enough, on the model's device."""
+    kind = AUTOCAST[dtype]
+    device = next(model.parameters()).device.type
+    with torch.autocast(device, kind, enabled=kind is not None):
+        yield
 
 
 def inner_model(model: PreTrainedModel) -> PreTrainedModel:
@@ -97,7 +119,7 @@ def _probe(model: Any) -> bool:
 def _trunk_output(model: Any, batch: Batch) -> torch.Tensor:
     output = model.get_decoder()(
         input_ids=batch.tokens,
-        attention_mask=batch.attention,
+        attention_mask=attention_of(model, batch),
         position_ids=batch.positions,
         use_cache=False,
     )

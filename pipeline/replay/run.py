@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from pipeline.replay.account import Tally, as_evaluations, describe, training_curve
-from pipeline.replay.adapt import load_for_training, save_trained
 from pipeline.replay.checkpoint import Checkpoints
 from pipeline.replay.decoder import copy_tokenizer
 from pipeline.replay.evaluate import Loss, evaluate
 from pipeline.replay.forgetting import is_spent, raised_fraction
 from pipeline.replay.logs import RunLog
+from pipeline.replay.model import load_for_training, save_trained
+from pipeline.replay.sharding import shard, whole_weights
 from pipeline.replay.teacher import load_teacher
 from pipeline.replay.throughput import flops_per_token, peak_flops
 from pipeline.replay.training import StepLoss, Training
@@ -40,8 +41,11 @@ class Run:
         self._label = f"{'probe of ' if arm.stop_after else ''}{arm.name}, seed {arm.seed}"
         self._model = load_for_training(base, config.training)
         teacher = load_teacher(self._model, base, config.training) if arm.fraction else None
+        ranks = arm.experiment.ranks
+        shard(self._model, config.training, ranks)
         self._training = Training(
-            self._model, config.steps, config.learning_rate, self._label, config.training, teacher
+            *(self._model, config.steps, config.learning_rate, self._label),
+            *(config.training, teacher, ranks),
         )
         restored = checkpoints.restore(self._training)
         self._record = restored or {"evaluations": [], "steps": [], "raised": []}
@@ -50,8 +54,11 @@ class Run:
         for step in self._record["steps"]:
             self._tally.add(StepLoss(**step))
 
-    def finish(self, folder: Path) -> dict[str, Any]:
-        """Train to the end, or until the budget is spent; return the measurements."""
+    def finish(self, folder: Path | None) -> dict[str, Any]:
+        """Train to the end, or until the budget is spent; return the measurements.
+
+        `folder`: where the model goes if it is kept; None for ranks that do not lead.
+        """
         training, settings = self._training, self._config.training
         if training.step:
             self._progress(f"{self._label}: goes on after step {training.step}")
@@ -67,15 +74,20 @@ class Run:
             if training.step % settings.checkpoint_every == 0 and not (is_last or is_over):
                 self._checkpoints.save(training, self._record)
         if self._arm.keeps_model:
-            base = self._arm.experiment.base_folder
-            save_trained(self._model, base, folder)
-            copy_tokenizer(base, folder)
+            self._save(folder)
         return self._result()
+
+    def _save(self, folder: Path | None) -> None:
+        base, weights = self._arm.experiment.base_folder, whole_weights(self._model)
+        if folder is not None:
+            save_trained(self._model, base, folder, weights)
+            copy_tokenizer(base, folder)
 
     def _measure(self) -> Mapping[str, Loss]:
         """Record, log and say the held-out losses and what was replayed for them."""
-        step = self._training.step
-        losses = evaluate(self._model, self._arm.experiment.heldout)
+        step, dtype = self._training.step, self._config.training.dtype
+        experiment = self._arm.experiment
+        losses = evaluate(self._model, experiment.heldout, dtype, experiment.ranks)
         self._log.evaluation(losses, step)
         rows = as_evaluations(self._arm.name, self._arm.seed, step, losses)
         self._record["evaluations"] += [row.model_dump() for row in rows]

@@ -13,8 +13,8 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.replay.batch import Batch
-from pipeline.replay.decoder import load_decoder
 from pipeline.replay.losses import inner_model, scored_logits
+from pipeline.replay.model import load_whole
 from schemas.training import TrainingSettings
 
 Teacher = Callable[[Batch], torch.Tensor]
@@ -32,10 +32,9 @@ def load_teacher(
         return None
     if inner_model(model) is not model:
         return without_adapters(model)
-    base = load_decoder(folder)
+    base = load_whole(folder, settings)
     if settings.dtype == "bfloat16":
         base.to(torch.bfloat16)  # type: ignore[arg-type]
-    base.to(next(model.parameters()).device)  # type: ignore[arg-type]
     return frozen(base)
 
 

@@ -7,7 +7,6 @@ is not finite ends the run before it reaches the weights; a training restored fr
 as the one it was taken from would have.
 """
 
-import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,9 @@ from transformers import PreTrainedModel
 
 from pipeline.errors import TrainingError
 from pipeline.replay.batch import Batch
-from pipeline.replay.losses import cross_entropy, divergence, scored_logits
+from pipeline.replay.losses import autocast, cross_entropy, divergence, scored_logits
+from pipeline.replay.ranks import ALONE, Ranks
+from pipeline.replay.sharding import is_sharded, put_together, share_out
 from pipeline.replay.teacher import Teacher
 from schemas.training import TrainingSettings
 
@@ -27,7 +28,6 @@ WEIGHT_DECAY = 0.1  # of matrices; norms are not decayed
 MAX_GRADIENT_NORM = 1.0
 RANDOM_STATE = "random"
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
-AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16}
 
 Tensors = dict[str, torch.Tensor]
 
@@ -59,8 +59,9 @@ class Training:
         label: str,
         settings: TrainingSettings | None = None,
         teacher: Teacher | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
-        self.model, self.num_steps, self.step = model, num_steps, 0
+        self.model, self.num_steps, self.step, self._ranks = model, num_steps, 0, ranks
         self._peak_rate, self._label, self._teacher = peak_rate, label, teacher
         self._settings = settings or TrainingSettings()
         self._named = {n: each for n, each in model.named_parameters() if each.requires_grad}
@@ -80,24 +81,44 @@ class Training:
         self.model.train()
         self._optimizer.zero_grad()
         try:
-            losses = torch.cat(list(self._backward(batch)))
+            nats = torch.stack(list(self._backward(batch))).sum(0)
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise self._error("memory is full; lower training.micro_batch or context") from error
+        self._add_up_gradients()
         torch.nn.utils.clip_grad_norm_(self._named.values(), MAX_GRADIENT_NORM)
         self._optimizer.step()
         self.model.eval()  # type: ignore[no-untyped-call]
-        return _measure(self.step, batch, losses, time.perf_counter() - started)
+        task_nats, anchor_nats = self._ranks.total(nats).tolist()
+        return StepLoss(
+            step=self.step,
+            task_nats=task_nats,
+            num_task_tokens=batch.num_task_targets,
+            anchor_nats=anchor_nats,
+            num_anchor_tokens=len(batch.targets) - batch.num_task_targets,
+            num_tokens=batch.tokens.numel(),
+            seconds=time.perf_counter() - started,
+        )
 
     def _backward(self, batch: Batch) -> Iterator[torch.Tensor]:
-        """Add to the gradient, a micro-batch at a time; yield the losses of its tokens."""
-        for part in batch.split(self._settings.micro_batch):
+        """Add to the gradient, a micro-batch at a time; yield the nats of its task and anchor."""
+        # Ranks' gradients are averaged, and are to be summed.
+        scale = self._ranks.size / len(batch.targets)
+        for part in batch.split(self._settings.micro_batch, self._ranks):
             with autocast(self.model, self._settings.dtype):
                 losses, objective = self._losses(part)
-            loss = objective.sum() / len(batch.targets)
+            loss = objective.sum() * scale
             if not math.isfinite(loss.item()):
                 raise self._error(f"the loss is {loss.item()}; lower the learning rate")
             loss.backward()  # type: ignore[no-untyped-call]
-            yield losses.detach()
+            nats = losses.detach().double()
+            num_task = part.num_task_targets
+            yield torch.stack([nats[:num_task].sum(), nats[num_task:].sum()])
+
+    def _add_up_gradients(self) -> None:
+        """Average the gradients of weights that every rank holds whole; others are already."""
+        for parameter in self._named.values():
+            if self._ranks.size > 1 and parameter.grad is not None and not is_sharded(parameter):
+                parameter.grad.copy_(self._ranks.total(parameter.grad) / self._ranks.size)
 
     def _losses(self, part: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return each token's loss on the text, and what is minimised; both [scored]."""
@@ -114,26 +135,34 @@ class Training:
         return TrainingError(f"{self._label}, step {self.step} of {self.num_steps}: {what}")
 
     def state(self) -> Tensors:
-        """Return the optimiser's moments of each trained weight, and the random state."""
-        found: Tensors = {RANDOM_STATE: torch.get_rng_state()}
+        """Return the optimiser's moments of each trained weight, and the ranks' random states."""
+        states = self._ranks.gather(torch.get_rng_state())
+        found = {f"{RANDOM_STATE}.{rank}": state for rank, state in enumerate(states)}
         for name, parameter in self._named.items():
             moments = self._optimizer.state[parameter]
-            found.update({f"{moment}.{name}": moments[moment] for moment in MOMENTS if moments})
+            for moment in MOMENTS if moments else ():
+                found[f"{moment}.{name}"] = put_together(moments[moment])
         return found
 
     def restore(self, state: Tensors, step: int) -> None:
         """Go on after `step`; the model has the weights of that step already."""
         self.step = step
-        torch.set_rng_state(state[RANDOM_STATE])
+        torch.set_rng_state(state[f"{RANDOM_STATE}.{self._ranks.rank}"])
         for name, parameter in self._named.items():
             if f"{MOMENTS[0]}.{name}" in state:
                 self._optimizer.state[parameter] = {
-                    moment: state[f"{moment}.{name}"] for moment in MOMENTS
+                    moment: share_out(state[f"{moment}.{name}"], parameter) for moment in MOMENTS
                 }
 
     def trained(self) -> Tensors:
-        """Return the weights that are trained, by name."""
-        return {name: parameter.detach() for name, parameter in self._named.items()}
+        """Return the weights that are trained, by name, whole."""
+        return {name: put_together(each.detach()) for name, each in self._named.items()}
+
+    @torch.no_grad()
+    def load(self, weights: Tensors) -> None:
+        """Take over weights that are trained, by name."""
+        for name, parameter in self._named.items():
+            parameter.copy_(share_out(weights[name], parameter))
 
 
 def train(
@@ -149,15 +178,6 @@ def train(
     training = Training(model, num_steps, peak_rate, label, settings, teacher)
     for batch in batches:
         yield training.advance(batch)
-
-
-@contextlib.contextmanager
-def autocast(model: PreTrainedModel, dtype: str) -> Iterator[None]:
-    """Compute in `dtype` where that is exact enough, on the model's device."""
-    kind = AUTOCAST[dtype]
-    device = next(model.parameters()).device.type
-    with torch.autocast(device, kind, enabled=kind is not None):
-        yield
 
 
 def rate_factor(step: int, num_steps: int, settings: TrainingSettings) -> float:
@@ -185,16 +205,3 @@ def _optimizer(parameters: list[torch.nn.Parameter], rate: float) -> torch.optim
     ]
     kept = [group for group in groups if group["params"]]
     return torch.optim.AdamW(kept, lr=rate, betas=BETAS, fused=True)
-
-
-def _measure(step: int, batch: Batch, losses: torch.Tensor, seconds: float) -> StepLoss:
-    num_task_tokens = batch.num_task_targets
-    return StepLoss(
-        step=step,
-        task_nats=float(losses[:num_task_tokens].double().sum()),
-        num_task_tokens=num_task_tokens,
-        anchor_nats=float(losses[num_task_tokens:].double().sum()),
-        num_anchor_tokens=len(losses) - num_task_tokens,
-        num_tokens=batch.tokens.numel(),
-        seconds=seconds,
-    )

@@ -64,5 +64,8 @@ def test_every_run_is_planned_once_and_the_headline_first() -> None:
     first = runs[: len(FIRST) * CPU.num_bases * CPU.num_seeds]
     assert {run.arm for run in first} == set(FIRST)
     assert {(run.task, run.ratio) for run in first} == {(PRIMARY_TASK, 0.0), (PRIMARY_TASK, 0.25)}
-    seeds = [run.seed for run in runs[len(first) :]]
+    contrast = [run for run in runs if run.base == CPU.over_trained]
+    assert runs[-len(contrast) :] == contrast
+    assert {(run.task, run.arm) for run in contrast} == {(PRIMARY_TASK, arm) for arm in FIRST}
+    seeds = [run.seed for run in runs[len(first) : -len(contrast)]]
     assert seeds == sorted(seeds)

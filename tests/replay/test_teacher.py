@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from pipeline.replay.adapt import load_for_training
 from pipeline.replay.decoder import load_decoder, reproducible
 from pipeline.replay.losses import cross_entropy, divergence, scored_logits, scored_losses
+from pipeline.replay.model import load_for_training
 from pipeline.replay.teacher import load_teacher
 from pipeline.replay.training import StepLoss, Training
 from schemas.training import LowRank, TrainingSettings

@@ -6,8 +6,8 @@ import pytest
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from pipeline.replay.adapt import load_for_training
 from pipeline.replay.decoder import load_decoder
+from pipeline.replay.model import load_for_training
 from pipeline.replay.throughput import flops_per_token, peak_flops
 from schemas.training import LowRank, TrainingSettings
 

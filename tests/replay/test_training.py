@@ -10,16 +10,15 @@ import torch
 from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
 
 from pipeline.errors import InputError, TrainingError
-from pipeline.replay.adapt import (
-    ADAPTER_FACTS,
-    ADAPTER_WEIGHTS,
+from pipeline.replay.adapters import ADAPTER_FACTS, ADAPTER_WEIGHTS
+from pipeline.replay.batch import Batch, make_batch
+from pipeline.replay.decoder import load_decoder, reproducible
+from pipeline.replay.losses import has_plain_head, next_token_logits, scored_losses
+from pipeline.replay.model import (
     find_device,
     load_for_training,
     save_trained,
 )
-from pipeline.replay.batch import Batch, make_batch
-from pipeline.replay.decoder import load_decoder, reproducible
-from pipeline.replay.losses import has_plain_head, next_token_logits, scored_losses
 from pipeline.replay.packing import Tokenized, pack
 from pipeline.replay.training import Training, rate_factor
 from schemas.training import LowRank, TrainingSettings

@@ -8,6 +8,7 @@ plots. What was made is kept in --home and is not made again, so a stopped bench
 # ruff: noqa: T201
 
 import argparse
+import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -19,6 +20,8 @@ from tests.benchmarks.recovery.work import make_anchors, make_bases, make_runs
 from tests.conftest import CORPORA
 
 ROOT = Path(__file__).resolve().parents[3]
+# glibc gives memory of steps back to the system, and asks for it again, unless it is told not to.
+KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "2000000000", "MALLOC_TRIM_THRESHOLD_": "4000000000"}
 
 
 def main() -> None:
@@ -34,6 +37,7 @@ def main() -> None:
     home = given.home.absolute() / f"{size.name}-{size.digest}"
     if not given.only_report:
         started = time.monotonic()
+        os.environ.update(KEEP_MEMORY)  # of the workers, which are started anew
         with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
             make_bases(pool, CORPORA, size, home)
             make_anchors(size, home)

@@ -30,7 +30,7 @@ def build_anchors(size: Size, home: Path) -> None:
     """Make every arm's anchor, unless it is there."""
     for origin in ORIGINS:
         write_origin(home, origin)
-    for base in range(size.num_bases):
+    for base in size.bases:
         estimate(size, home, base)
     for arm in {arm.anchor: arm for arm in ARMS if arm.source in ORIGINS}.values():
         for name, mixture in _mixtures(arm, size, home).items():
@@ -76,7 +76,7 @@ def anchor_corpus(arm: str, base: int, size: Size, home: Path) -> Corpus:
     encoder = load_tokenizer(home / "tokenizer")
     source = ARM[arm].source
     if source == "base":
-        return base_corpus(size, home, encoder)
+        return base_corpus(size, home, encoder, base)
     if source == "samples":
         documents = _samples(base, size, home)
         return pack_corpus(documents, {"samples": 1.0}, encoder, size.context)
@@ -113,7 +113,7 @@ def _name(arm: str, base: int) -> str:
 def _mixtures(arm: Arm, size: Size, home: Path) -> dict[str, str | dict[str, float]]:
     """Return the target of each build of an arm, as a recipe has it."""
     if arm.mixture == "estimated":
-        files = {base: home / f"estimates/combined-{base}.yaml" for base in range(size.num_bases)}
+        files = {base: home / f"estimates/combined-{base}.yaml" for base in size.bases}
         return {_name(arm.name, base): str(file) for base, file in files.items()}
     true = json.loads((home / "bases/0/base.json").read_text())["shares"]
     ranked = sorted(true, key=lambda domain: true[domain])

@@ -1,4 +1,4 @@
-"""The base models: one tokenizer, and decoders that read the base's documents once.
+"""The base models: one tokenizer, and decoders that read the base's documents once, but for one.
 
 Writes HOME/tokenizer/ and HOME/bases/N/: model, tokenizer, and base.json with what it read. Bases
 differ in their first weights and in the order of what they read.
@@ -6,6 +6,7 @@ differ in their first weights and in the order of what they read.
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from pipeline.replay.tokenizer import TextEncoder, load_tokenizer, train_tokeniz
 from pipeline.replay.training import train
 from schemas.finetune_inputs import FreshDecoder
 from tests.benchmarks.recovery.parts import base_documents
-from tests.benchmarks.recovery.protocol import Size
+from tests.benchmarks.recovery.protocol import SETTINGS, Size
 
 
 def write_tokenizer(size: Size, home: Path) -> None:
@@ -41,14 +42,14 @@ def write_tokenizer(size: Size, home: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def base_corpus(size: Size, home: Path, encoder: TextEncoder) -> Corpus:
-    """Return the base's documents, packed by domain; domains have the shares that they come to.
+def base_corpus(size: Size, home: Path, encoder: TextEncoder, base: int = 0) -> Corpus:
+    """Return a base's documents, packed by domain; domains have the shares that they come to.
 
     Every second piece of a document begins with the end token, so that the base knows how to go on
     from it alone: that is what samples are drawn from.
     """
     parts = {}
-    for domain, documents in by_domain(base_documents(home, size)).items():
+    for domain, documents in by_domain(base_documents(home, size, base)).items():
         encoded = encoder.encode_documents(documents)
         pieces = [piece for each in encoded for piece in _pieces(each, size.context, encoder.end)]
         parts[domain] = pack(pieces, size.context, encoder.end)
@@ -68,7 +69,7 @@ def _pieces(document: Tokenized, context: int, end: int) -> Iterator[Tokenized]:
 
 
 def write_base(size: Size, home: Path, number: int) -> None:
-    """Train a base on one epoch, unless it is there."""
+    """Train a base on its epochs, unless it is there."""
     folder = home / "bases" / str(number)
     if (folder / "base.json").is_file():
         return
@@ -76,21 +77,22 @@ def write_base(size: Size, home: Path, number: int) -> None:
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     encoder = load_tokenizer(home / "tokenizer")
-    corpus = base_corpus(size, home, encoder)
+    corpus = base_corpus(size, home, encoder, number)
     shape = FreshDecoder(
         vocabulary_size=size.vocabulary_size,
         hidden_size=size.hidden_size,
         num_layers=size.num_layers,
         num_heads=size.num_heads,
     )
-    num_steps = len(corpus.packed) // size.base_batch
+    num_steps = size.epochs(number) * len(corpus.packed) // size.base_batch
+    started = time.process_time()
     with reproducible(1):
         model = new_decoder(shape, encoder, size.context, seed=number)
         plan = plan_mixture(number, corpus.pool, num_steps, size.base_batch)
         batches = (make_batch(corpus.packed.select(rows)) for rows in plan)
         curve = [
             step.anchor_nats / step.num_anchor_tokens
-            for step in train(model, batches, num_steps, size.base_rate, f"base {number}")
+            for step in train(model, batches, num_steps, size.base_rate, f"base {number}", SETTINGS)
         ]
         save_decoder(model, scratch)
     copy_tokenizer(home / "tokenizer", scratch)
@@ -100,6 +102,7 @@ def write_base(size: Size, home: Path, number: int) -> None:
         "num_parameters": sum(each.numel() for each in model.parameters()),
         "shares": corpus.pool.shares,
         "last_losses": curve[-20:],
+        "core_seconds": time.process_time() - started,
     }
     (scratch / "base.json").write_text(json.dumps(facts, indent=2))
     scratch.rename(folder)

@@ -67,11 +67,11 @@ def read_parts(home: Path) -> dict[str, dict[str, list[Document]]]:
     return parts
 
 
-def base_documents(home: Path, size: Size) -> list[Document]:
-    """Return what the base reads: each domain's documents up to its share of the bytes."""
+def base_documents(home: Path, size: Size, base: int = 0) -> list[Document]:
+    """Return what a base reads: each domain's documents up to its share of the bytes."""
     chosen = []
     for domain, documents in read_parts(home)["base"].items():
-        left = SHARES[domain] * size.base_bytes
+        left = SHARES[domain] * size.base_bytes / size.epochs(base)
         for document in documents:
             if left <= 0:
                 break

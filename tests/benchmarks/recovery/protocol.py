@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 from typing import Literal
 
 from pipeline.fingerprint import fingerprint
+from schemas.training import TrainingSettings
 
 SHARES = {
     "code": 0.35, "legal": 0.18, "techdocs": 0.15, "encyclopedic": 0.12, "papers": 0.10,
@@ -20,7 +21,9 @@ TASKS = ("questions", PRIMARY_TASK, "novels")  # at growing distance from what t
 RATIOS = (0.01, 0.05, 0.1, 0.25)
 HEADLINE = "estimated"
 ORACLE, NONE, DISTILLED_ORACLE = "oracle", "none", "oracle-distilled"
-VERSION = 2  # raise it when the same settings give other results
+EPOCHS = 4  # of the over-trained base, on as much less text
+SETTINGS = TrainingSettings(dtype="bfloat16")  # of bases and runs
+VERSION = 3  # raise it when the same settings give other results
 
 
 Loss = Literal["text", "base"]
@@ -71,6 +74,7 @@ ARMS = (
     Arm("unrelated", "unrelated text (German laws), distilled", "unrelated", loss="base"),
     Arm("samples", "the base's own samples", "samples", ratios=BOTH),
     Arm("longer", "no replay, a third more task steps", "nothing", ratios=(0.0,)),
+    Arm("recalled", "no replay, then ten steps on unrelated text", "nothing", ratios=(0.0,)),
     Arm("low-rank", "no replay, LoRA of rank 8", "nothing", ratios=(0.0,)),
     Arm("true-text", "other sources, true mixture", "other", "true"),
     Arm("uniform-text", "other sources, uniform mixture", "other", "uniform"),
@@ -102,6 +106,20 @@ class Size:
     num_seeds: int
     anchor_tokens: int
     num_samples: int  # that the estimate reads, and that the arm of samples replays
+
+    @property
+    def over_trained(self) -> int:
+        """The number of the base that read a part of the text again and again, for contrast."""
+        return self.num_bases
+
+    @property
+    def bases(self) -> range:
+        """All bases, the over-trained one last."""
+        return range(self.num_bases + 1)
+
+    def epochs(self, base: int) -> int:
+        """Return how often a base reads its text; the more often, the less text it has."""
+        return EPOCHS if base == self.over_trained else 1
 
     @property
     def digest(self) -> str:
@@ -139,7 +157,10 @@ class Run:
 
 
 def planned(size: Size) -> list[Run]:
-    """Return all runs: the headline's at 25 %, then all others with one seed after another."""
+    """Return all runs: the headline's at 25 %, then all others with one seed after another.
+
+    The over-trained base comes last, with the headline's alone.
+    """
     cells = [(PRIMARY_TASK, arm, ratio) for arm in ARMS for ratio in arm.ratios]
     cells += [(t, arm, r) for t in TASKS if t != PRIMARY_TASK for arm in ARMS for r in arm.wider]
     runs = [
@@ -154,4 +175,10 @@ def planned(size: Size) -> list[Run]:
             run.arm not in FIRST or run.task != PRIMARY_TASK or run.ratio not in {0.0, max(RATIOS)}
         )
 
-    return sorted(runs, key=is_later)  # stable
+    ratios = {name: 0.0 if ARM[name].is_control else max(RATIOS) for name in FIRST}
+    contrast = [
+        Run(size.over_trained, PRIMARY_TASK, name, ratios[name], seed)
+        for seed in range(size.num_seeds)
+        for name in FIRST
+    ]
+    return sorted(runs, key=is_later) + contrast  # stable

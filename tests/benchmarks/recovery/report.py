@@ -5,6 +5,7 @@ left out, and the table says on how many pairs of base and seed each row rests.
 """
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from functools import partial
 from itertools import product
@@ -18,9 +19,11 @@ from tests.benchmarks.recovery.plot import draw
 from tests.benchmarks.recovery.protocol import (
     ARMS,
     DISTILLED_ORACLE,
+    EPOCHS,
     NONE,
     ORACLE,
     PRIMARY_TASK,
+    RATIOS,
     TASKS,
     Run,
     Size,
@@ -39,17 +42,19 @@ def write_report(size: Size, home: Path, folder: Path) -> str:
         row
         for task in TASKS
         for ratio in sorted({ratio for arm in ARMS for ratio in arm.ratios if ratio})
-        for row in rows_of(task, ratio, size, home, base["shares"])
+        for row in rows_of(task, ratio, size, home, base["shares"], range(size.num_bases))
     ]
+    contrast = rows_of(PRIMARY_TASK, max(RATIOS), size, home, base["shares"], [size.over_trained])
     text = "\n\n".join(
         [
             "# How much of what the true data would save an anchor saves",
             _setting(size, base, sum(_is_made(run, home) for run in planned(size))),
             *(
-                _table(task, of_task)
+                _table(f"Task: {task}", of_task)
                 for task in TASKS
                 if (of_task := [row for row in rows if row["task"] == task])
             ),
+            _table(f"A base that read a {EPOCHS}th of its text {EPOCHS} times", contrast),
             _domains([row for row in rows if row["task"] == PRIMARY_TASK and row["ratio"] == 0.25]),
             _mixtures(size, home, base["shares"]),
             "![R with 95 % intervals](recovery.svg)\n",
@@ -63,10 +68,10 @@ def write_report(size: Size, home: Path, folder: Path) -> str:
 
 
 def rows_of(
-    task: str, ratio: float, size: Size, home: Path, weights: dict[str, float]
+    task: str, ratio: float, size: Size, home: Path, weights: dict[str, float], bases: Iterable[int]
 ) -> list[Row]:
-    """Return a row for each arm that has runs of this task and ratio."""
-    read = partial(_read, task, size, home)
+    """Return a row for each arm that has runs of this task and ratio, from some bases."""
+    read = partial(_read, task, size, home, bases)
     none, oracle, distilled = read(NONE, 0.0), read(ORACLE, ratio), read(DISTILLED_ORACLE, ratio)
     rows = []
     for arm in ARMS:
@@ -93,10 +98,12 @@ def rows_of(
     return rows
 
 
-def _read(task: str, size: Size, home: Path, arm: str, ratio: float) -> dict[Any, dict[str, Any]]:
+def _read(
+    task: str, size: Size, home: Path, bases: Iterable[int], arm: str, ratio: float
+) -> dict[Any, dict[str, Any]]:
     """Return the arrays of an arm's runs by base and seed, with the base's own beside them."""
     found = {}
-    for base, seed in product(range(size.num_bases), range(size.num_seeds)):
+    for base, seed in product(bases, range(size.num_seeds)):
         path = home / "runs" / f"{Run(base, task, arm, ratio, seed).name}.npz"
         if path.is_file():
             before = np.load(home / "runs" / f"base{base}-{task}.npz")
@@ -143,9 +150,9 @@ def _setting(size: Size, base: dict[str, Any], num_made: int) -> str:
     )
 
 
-def _table(task: str, rows: list[Row]) -> str:
+def _table(title: str, rows: list[Row]) -> str:
     lines = [
-        f"## Task: {task}",
+        f"## {title}",
         "",
         "| replay | arm | F | F above the oracle's | R | R beside a distilled oracle | "
         "R on rows the base read | task loss | above the oracle's | worst domain | runs |",
@@ -188,7 +195,7 @@ def _domains(rows: list[Row]) -> str:
 def _mixtures(size: Size, home: Path, true: dict[str, float]) -> str:
     """Return the shares of tokens: true, estimated, and of each build, with their distance."""
     shares: dict[str, dict[str, float]] = {"true": true}
-    for base in range(size.num_bases):
+    for base in size.bases:
         for kind in ("tokenizer", "samples", "combined"):
             shares[f"estimated of base {base}: {kind}"] = estimated_shares(home, base, kind)
     for arm in {arm.anchor: arm for arm in ARMS if arm.source in {"same", "other"}}.values():

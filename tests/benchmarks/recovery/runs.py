@@ -7,6 +7,7 @@ the same steps, and all measure the same held-out rows.
 
 import copy
 import tempfile
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -14,31 +15,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
 
 from pipeline.fingerprint import derive_seed
+from pipeline.replay.adapters import add_adapters
 from pipeline.replay.batch import Batch, make_batch
 from pipeline.replay.data import by_domain
 from pipeline.replay.decoder import load_decoder, reproducible
 from pipeline.replay.evaluate import Heldout, choose_heldout
-from pipeline.replay.losses import scored_losses
+from pipeline.replay.losses import autocast, scored_losses
 from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
-from pipeline.replay.schedule import Plan, Pool, plan_run
+from pipeline.replay.schedule import Plan, Pool, plan_mixture, plan_run
 from pipeline.replay.task.examples import Example
 from pipeline.replay.teacher import frozen
 from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.training import train
+from schemas.training import LowRank
 from tests.benchmarks.recovery.anchors import anchor_corpus
 from tests.benchmarks.recovery.bases import base_corpus
 from tests.benchmarks.recovery.parts import heldout_documents
-from tests.benchmarks.recovery.protocol import ARM, Run, Size
+from tests.benchmarks.recovery.protocol import ARM, SETTINGS, Run, Size
 from tests.benchmarks.recovery.sources import task_texts
 
 TASK, SEEN = "task", "seen"  # held-out examples of the task; rows that the base has read
 EVALUATION_ROWS = 32
 HELDOUT_EXAMPLES = 300
 LONGER = 4 / 3  # as many tokens as with 25 % replay
-LORA = LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+RECALL_STEPS = 10
+LORA = LowRank(rank=8, alpha=16)
 Losses = dict[str, np.ndarray]  # NAME: nats, NAME-tokens: their number; each [rows]
 
 
@@ -59,21 +62,24 @@ def finish(run: Run, corpora: Path, size: Size, home: Path) -> None:
 
 
 def fine_tune(run: Run, corpora: Path, size: Size, home: Path) -> dict[str, Any]:
-    """Return the losses after the run, and the shares of tokens that were replayed."""
+    """Return the losses after the run, the share of tokens that was replayed, and the time."""
+    started = time.process_time()
     task = task_data(run.task, corpora, size, home)
     model = load_decoder(home / "bases" / str(run.base))
     teacher = frozen(copy.deepcopy(model)) if ARM[run.arm].loss == "base" else None
     if run.arm == "low-rank":
-        torch.manual_seed(run.seed)
-        model = get_peft_model(model, LORA)
+        model = add_adapters(model, LORA)
     num_steps = round(size.steps * LONGER) if run.arm == "longer" else size.steps
     plan, anchor = _plan(run, task, num_steps, size, home)
     batches = _batches(plan, task, anchor)
-    steps = list(train(model, batches, num_steps, size.rate, run.name, None, teacher))
+    steps = list(train(model, batches, num_steps, size.rate, run.name, SETTINGS, teacher))
+    if run.arm == "recalled":
+        _recall(model, run, size, home)
     num_anchor = sum(step.num_anchor_tokens for step in steps)
     num_task = sum(step.num_task_tokens for step in steps)
     ratio = num_anchor / (num_anchor + num_task)
-    return {**losses(model, heldout(run.task, corpora, size, home)), "ratio": ratio}
+    found = losses(model, heldout(run.task, run.base, corpora, size, home))
+    return {**found, "ratio": ratio, "core_seconds": time.process_time() - started}
 
 
 def measure_base(base: int, task: str, corpora: Path, size: Size, home: Path) -> None:
@@ -82,7 +88,7 @@ def measure_base(base: int, task: str, corpora: Path, size: Size, home: Path) ->
     if not path.is_file():
         with reproducible(1):
             model = load_decoder(home / "bases" / str(base))
-            _write(path, losses(model, heldout(task, corpora, size, home)))
+            _write(path, losses(model, heldout(task, base, corpora, size, home)))
 
 
 def _write(path: Path, measured: dict[str, Any]) -> None:
@@ -102,7 +108,8 @@ def losses(model: torch.nn.Module, parts: dict[str, Packed]) -> Losses:
         for start in range(0, len(packed), EVALUATION_ROWS):
             rows = np.arange(start, min(start + EVALUATION_ROWS, len(packed)))
             part = packed.select(rows)
-            each = scored_losses(model, make_batch(part)).double().numpy()  # type: ignore[arg-type]
+            with autocast(model, SETTINGS.dtype):  # type: ignore[arg-type]
+                each = scored_losses(model, make_batch(part)).double().numpy()  # type: ignore[arg-type]
             owner = np.flatnonzero(part.scored) // part.scored.shape[1]
             nats[rows] = np.bincount(owner, weights=each, minlength=len(rows))
         found[name], found[f"{name}-tokens"] = nats, packed.num_scored()
@@ -123,15 +130,15 @@ def task_data(task: str, corpora: Path, size: Size, home: Path) -> TaskData:
     return TaskData(pack(kept, size.context, encoder.end), pack(held, size.context, encoder.end))
 
 
-@lru_cache(maxsize=4)
-def heldout(task: str, corpora: Path, size: Size, home: Path) -> dict[str, Packed]:
+@lru_cache(maxsize=16)
+def heldout(task: str, base: int, corpora: Path, size: Size, home: Path) -> dict[str, Packed]:
     """Return what losses are measured on: domains, the task, and rows that the base has read."""
     encoder = load_tokenizer(home / "tokenizer")
     parts = {}
     for domain, documents in by_domain(heldout_documents(home)).items():
         packed = pack(encoder.encode_documents(documents), size.context, encoder.end)
         parts[domain] = _some(packed, size.heldout_rows, domain)
-    seen = _some(base_corpus(size, home, encoder).packed, size.heldout_rows, SEEN)
+    seen = _some(base_corpus(size, home, encoder, base).packed, size.heldout_rows, SEEN)
     asked = _some(task_data(task, corpora, size, home).heldout, size.heldout_rows, TASK)
     return {**parts, TASK: asked, SEEN: seen}
 
@@ -154,6 +161,18 @@ def _plan(
     corpus = anchor_corpus(run.arm, run.base, size, home)
     plan = plan_run(run.seed, scored, corpus.pool, run.ratio, num_steps, size.batch_size)
     return plan, corpus.packed
+
+
+def _recall(model: torch.nn.Module, run: Run, size: Size, home: Path) -> None:
+    """Take a few steps on text that is neither the task's nor like the base's.
+
+    What comes back by that had not been lost, only covered ("spurious forgetting"; Zheng et al.
+    2025, arXiv 2501.13453).
+    """
+    corpus = anchor_corpus("unrelated", run.base, size, home)
+    plan = plan_mixture(run.seed, corpus.pool, RECALL_STEPS, size.batch_size)
+    batches = (make_batch(corpus.packed.select(rows)) for rows in plan)
+    list(train(model, batches, RECALL_STEPS, size.rate, run.name, SETTINGS))  # type: ignore[arg-type]
 
 
 def _batches(plan: Plan, task: TaskData, anchor: Packed | None) -> Iterator[Batch]:

@@ -25,7 +25,7 @@ def make_bases(pool: Executor, corpora: Path, size: Size, home: Path) -> None:
     """Deal the documents, train the tokenizer, then the bases side by side."""
     write_parts(corpora, size, home)
     write_tokenizer(size, home)
-    _wait([pool.submit(write_base, size, home, base) for base in range(size.num_bases)])
+    _wait([pool.submit(write_base, size, home, base) for base in size.bases])
 
 
 def make_anchors(size: Size, home: Path) -> None:
@@ -37,7 +37,7 @@ def make_runs(pool: Executor, corpora: Path, size: Size, home: Path) -> None:
     """Measure the bases, then make every run, in the order of the plan."""
     before = [
         pool.submit(measure_base, base, task, corpora, size, home)
-        for base in range(size.num_bases)
+        for base in size.bases
         for task in TASKS
     ]
     _wait(before)
