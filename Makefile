@@ -16,11 +16,14 @@ demo: $(STAMP)
 	@$(BIN)/anchor finetune data/recipes/demo-finetune.yaml --output $(DEMO)-finetune
 	@$(BIN)/anchor report $(DEMO) --finetune $(DEMO)-finetune
 
+# One process a core, up to four; the tests of a file stay together.
+TEST := $(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: $(STAMP)
-	$(BIN)/pytest -m "not slow"
+	$(TEST) -m "not slow"
 
 test-all: $(STAMP)
-	$(BIN)/pytest
+	$(TEST)
 
 # Trainers that read our shards, each in an environment of its own below build/.
 readers: $(STAMP)

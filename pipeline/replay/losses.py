@@ -12,57 +12,51 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from pipeline.replay.attention import attention_of
 from pipeline.replay.batch import Batch
+from pipeline.replay.objective import Predictions, objective
 
 PROBE_TOKENS = 8
 AUTOCAST = {"float32": None, "bfloat16": torch.bfloat16}
-SCORE = "scored_logits"  # the method of a model whose weights must be brought together first
+LOSS_TERMS = "loss_terms"  # a method of models whose weights must be brought together first
 _plain_heads: "weakref.WeakKeyDictionary[torch.nn.Module, bool]" = weakref.WeakKeyDictionary()
 
 
 def scored_losses(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    """Return the loss of every loss-bearing token, in nats, float32 [scored]."""
-    return cross_entropy(scored_logits(model, batch), batch)
+    """Return the loss of every loss-bearing token, in nats, float32 [scored]; no gradient."""
+    return loss_terms(model, batch)[1]
 
 
-def cross_entropy(logits: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Return the loss of each target, in nats, float32 [scored]."""
-    return functional.cross_entropy(logits, batch.targets.to(logits.device), reduction="none")
-
-
-def divergence(logits: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
-    """Return how far predictions are from a teacher's, in nats, float32 [scored].
-
-    Both: logits, float32 [scored, vocabulary]. KL(teacher || model), which has the gradient of the
-    cross-entropy with the teacher's probabilities in place of the text.
-    """
-    logs, expected = functional.log_softmax(logits, -1), functional.log_softmax(taught, -1)
-    return functional.kl_div(logs, expected, reduction="none", log_target=True).sum(-1)
-
-
-def scored_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    """Return the logits that predict every loss-bearing token, float32 [scored, vocabulary]."""
+def loss_terms(
+    model: PreTrainedModel, batch: Batch, taught: Predictions | None = None, scale: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what is minimised and the losses (`pipeline.replay.objective`) of a batch."""
     inner: Any = inner_model(model)
-    logits: torch.Tensor = getattr(inner, SCORE, partial(compute_logits, inner))(batch)
-    return logits
+    compute = getattr(inner, LOSS_TERMS, partial(compute_loss_terms, inner))
+    found: tuple[torch.Tensor, torch.Tensor] = compute(batch, taught, scale)
+    return found
 
 
-def compute_logits(inner: PreTrainedModel, batch: Batch) -> torch.Tensor:
-    """Return what `scored_logits` does, of a model whose weights are all at hand."""
-    whole: Any = inner
-    batch = batch.to(next(whole.parameters()).device)
-    logits: torch.Tensor
+def compute_loss_terms(
+    inner: PreTrainedModel, batch: Batch, taught: Predictions | None, scale: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what `loss_terms` does, of a model whose weights are all at hand."""
+    predictions = predict(inner, batch)
+    return objective(predictions, batch.targets.to(predictions.values.device), taught, scale)
+
+
+def predict(model: PreTrainedModel, batch: Batch) -> Predictions:
+    """Return what a model predicts for every loss-bearing token."""
+    inner: Any = inner_model(model)
+    batch = batch.to(next(inner.parameters()).device)
     # index_select: the deterministic backward of a boolean mask is many times slower on a CPU.
     if has_plain_head(inner):
-        hidden = _trunk_output(inner, batch).flatten(0, 1).index_select(0, batch.predictors)
-        logits = whole.get_output_embeddings()(hidden)
-    else:
-        logits = next_token_logits(inner, batch).flatten(0, 1).index_select(0, batch.predictors)
-    return logits.float()
+        values = _trunk_output(inner, batch).flatten(0, 1).index_select(0, batch.predictors)
+        return Predictions(values, inner.get_output_embeddings())
+    logits = next_token_logits(inner, batch).flatten(0, 1)
+    return Predictions(logits.index_select(0, batch.predictors), None)
 
 
 def next_token_logits(model: PreTrainedModel, batch: Batch) -> torch.Tensor:

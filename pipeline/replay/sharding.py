@@ -12,7 +12,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_f
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
-from pipeline.replay.losses import SCORE, compute_logits, has_plain_head, inner_model
+from pipeline.replay.losses import LOSS_TERMS, compute_loss_terms, has_plain_head, inner_model
 from pipeline.replay.ranks import Ranks
 from schemas.training import TrainingSettings
 
@@ -29,8 +29,8 @@ def shard(model: PreTrainedModel, settings: TrainingSettings, ranks: Ranks) -> N
         fully_shard(layer, mp_policy=policy)
     fully_shard(whole, mp_policy=policy)
     # The loss is computed from a part of the model's work, which must bring weights together too.
-    setattr(model, SCORE, MethodType(compute_logits, model))
-    register_fsdp_forward_method(model, SCORE)
+    setattr(model, LOSS_TERMS, MethodType(compute_loss_terms, model))
+    register_fsdp_forward_method(model, LOSS_TERMS)
 
 
 def is_sharded(parameter: torch.Tensor) -> bool:

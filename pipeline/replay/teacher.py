@@ -13,12 +13,13 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.replay.batch import Batch
-from pipeline.replay.losses import inner_model, scored_logits
+from pipeline.replay.losses import inner_model, predict
 from pipeline.replay.model import load_whole
+from pipeline.replay.objective import Predictions
 from schemas.training import TrainingSettings
 
-Teacher = Callable[[Batch], torch.Tensor]
-"""Gives the logits that predict a batch's loss-bearing tokens, float32 [scored, vocabulary]."""
+Teacher = Callable[[Batch], Predictions]
+"""Gives what is predicted for a batch's loss-bearing tokens."""
 
 
 def load_teacher(
@@ -42,9 +43,9 @@ def frozen(base: PreTrainedModel) -> Teacher:
     """Return a model that is not trained as a teacher."""
     base.eval()  # type: ignore[no-untyped-call]
 
-    def teach(batch: Batch) -> torch.Tensor:
+    def teach(batch: Batch) -> Predictions:
         with torch.no_grad():
-            return scored_logits(base, batch)
+            return predict(base, batch)
 
     return teach
 
@@ -53,12 +54,12 @@ def without_adapters(model: PreTrainedModel) -> Teacher:
     """Return what a model with adapters was before them as a teacher."""
     wrapped: Any = model
 
-    def teach(batch: Batch) -> torch.Tensor:
+    def teach(batch: Batch) -> Predictions:
         was_training = model.training
         model.eval()  # type: ignore[no-untyped-call]
         with torch.no_grad(), wrapped.disable_adapter():
-            logits = scored_logits(model, batch)
+            found = predict(model, batch)
         model.train(was_training)
-        return logits
+        return found
 
     return teach

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 
 from pipeline.errors import TrainingError
 from pipeline.replay.batch import Batch
-from pipeline.replay.losses import autocast, cross_entropy, divergence, scored_logits
+from pipeline.replay.losses import autocast, loss_terms
 from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.sharding import is_sharded, put_together, share_out
 from pipeline.replay.teacher import Teacher
@@ -105,12 +105,13 @@ class Training:
         scale = self._ranks.size / len(batch.targets)
         for part in batch.split(self._settings.micro_batch, self._ranks):
             with autocast(self.model, self._settings.dtype):
-                losses, objective = self._losses(part)
-            loss = objective.sum() * scale
+                has_taught = self._teacher and part.num_task_targets < len(part.targets)
+                taught = self._teacher(part.anchor) if self._teacher and has_taught else None
+                loss, losses = loss_terms(self.model, part, taught, scale)
             if not math.isfinite(loss.item()):
                 raise self._error(f"the loss is {loss.item()}; lower the learning rate")
             loss.backward()  # type: ignore[no-untyped-call]
-            nats = losses.detach().double()
+            nats = losses.double()
             num_task = part.num_task_targets
             yield torch.stack([nats[:num_task].sum(), nats[num_task:].sum()])
 
@@ -119,17 +120,6 @@ class Training:
         for parameter in self._named.values():
             if self._ranks.size > 1 and parameter.grad is not None and not is_sharded(parameter):
                 parameter.grad.copy_(self._ranks.total(parameter.grad) / self._ranks.size)
-
-    def _losses(self, part: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return each token's loss on the text, and what is minimised; both [scored]."""
-        num_task = part.num_task_targets
-        if self._teacher is None or num_task == len(part.targets):
-            losses = cross_entropy(scored_logits(self.model, part), part)
-            return losses, losses
-        taught = self._teacher(part.anchor)
-        logits = scored_logits(self.model, part)
-        losses = cross_entropy(logits, part)
-        return losses, torch.cat([losses[:num_task], divergence(logits[num_task:], taught)])
 
     def _error(self, what: str) -> TrainingError:
         return TrainingError(f"{self._label}, step {self.step} of {self.num_steps}: {what}")

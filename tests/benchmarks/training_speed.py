@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from transformers import LlamaForCausalLM, Trainer, TrainingArguments
 
+from pipeline.replay.attention import dense_mask
 from pipeline.replay.batch import make_batch
 from pipeline.replay.build import Document
 from pipeline.replay.data import pack_corpus
@@ -107,7 +108,7 @@ def trainer_speed(model: LlamaForCausalLM, packed: Packed, rows: np.ndarray) -> 
         labels = torch.from_numpy(np.where(part.scored, part.tokens, NOT_SCORED))
         return {
             "input_ids": batch.tokens,
-            "attention_mask": batch.attention,
+            "attention_mask": dense_mask(batch.segments, None),
             "position_ids": batch.positions,
             "labels": labels,
         }

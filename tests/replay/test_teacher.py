@@ -4,49 +4,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch.nn import functional
 
 from pipeline.replay.decoder import load_decoder, reproducible
-from pipeline.replay.losses import cross_entropy, divergence, scored_logits, scored_losses
+from pipeline.replay.losses import predict, scored_losses
 from pipeline.replay.model import load_for_training
+from pipeline.replay.objective import divergence
 from pipeline.replay.teacher import load_teacher
 from pipeline.replay.training import StepLoss, Training
 from schemas.training import LowRank, TrainingSettings
 from tests.replay.test_training import RATE, STEPS, batches
 
 
-def test_divergence_is_the_sum_over_the_vocabulary() -> None:
-    logits, taught = torch.randn(5, 7), torch.randn(5, 7)
-    expected = [
-        sum(
-            float(p * (p / q).log())
-            for p, q in zip(taught[row].softmax(-1), logits[row].softmax(-1), strict=True)
-        )
-        for row in range(5)
-    ]
-    assert divergence(logits, taught).tolist() == pytest.approx(expected, abs=1e-5)
-    assert divergence(taught, taught).tolist() == pytest.approx([0] * 5, abs=1e-6)
-
-
-def test_its_gradient_is_that_of_the_teacher_s_words() -> None:
-    """As if every token the teacher might say were in the text, as often as the teacher says it."""
-    logits = torch.randn(5, 7, requires_grad=True)
-    taught = torch.randn(5, 7)
-    divergence(logits, taught).sum().backward()
-    found = logits.grad
-    logits.grad = None
-    functional.cross_entropy(logits, taught.softmax(-1), reduction="sum").backward()
-    assert found is not None
-    assert logits.grad is not None
-    assert torch.allclose(found, logits.grad, atol=1e-6)
-
-
 def test_the_anchor_s_part_of_a_batch_predicts_as_the_whole(tiny_model: Path) -> None:
     model = load_decoder(tiny_model)
     for batch in batches():
         with torch.inference_mode():
-            whole = scored_logits(model, batch)[batch.num_task_targets :]
-            assert torch.allclose(scored_logits(model, batch.anchor), whole, atol=1e-5)
+            whole = predict(model, batch).logits()[batch.num_task_targets :]
+            assert torch.allclose(predict(model, batch.anchor).logits(), whole, atol=1e-5)
         assert torch.equal(batch.anchor.targets, batch.targets[batch.num_task_targets :])
 
 
@@ -71,9 +45,9 @@ def test_the_teacher_is_the_base_whatever_is_trained(
         for batch in batches():
             training.advance(batch)
         with torch.inference_mode():
-            expected = scored_logits(load_decoder(tiny_model), batch.anchor)
-            now = scored_logits(model, batch.anchor)
-        assert torch.allclose(teacher(batch.anchor), expected, atol=1e-5)
+            expected = predict(load_decoder(tiny_model), batch.anchor).logits()
+            now = predict(model, batch.anchor).logits()
+        assert torch.allclose(teacher(batch.anchor).logits(), expected, atol=1e-5)
         assert not torch.allclose(now, expected, atol=1e-2)
 
 
@@ -111,13 +85,6 @@ def test_a_distilled_model_stays_nearer_to_its_base(tiny_model: Path) -> None:
             for each in batches():
                 training.advance(each)
             with torch.inference_mode():
-                taught = scored_logits(load_decoder(tiny_model), batch)
-                distances.append(float(divergence(scored_logits(model, batch), taught).mean()))
+                taught = predict(load_decoder(tiny_model), batch).logits()
+                distances.append(float(divergence(predict(model, batch).logits(), taught).mean()))
     assert distances[0] < distances[1]
-
-
-def test_cross_entropy_is_that_of_the_scored_tokens(tiny_model: Path) -> None:
-    model, batch = load_decoder(tiny_model), batches()[0]
-    with torch.inference_mode():
-        logits = scored_logits(model, batch)
-        assert torch.equal(cross_entropy(logits, batch), scored_losses(model, batch))

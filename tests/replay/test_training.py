@@ -171,7 +171,7 @@ def test_full_memory_says_what_to_lower(tiny_model: Path, monkeypatch: pytest.Mo
     def fill(*_: object) -> None:
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr("pipeline.replay.training.scored_logits", fill)
+    monkeypatch.setattr("pipeline.replay.training.loss_terms", fill)
     training = Training(load_decoder(tiny_model), STEPS, RATE, "replay 0.25, seed 0")
     with pytest.raises(TrainingError, match=r"seed 0, step 1 of 6: memory is full; lower training"):
         training.advance(batches()[0])
