@@ -45,8 +45,8 @@ class TrainingSettings(Frozen):
     activation_checkpointing: bool = False
     """Compute activations again instead of keeping them: less memory, a third more time."""
     attention: Literal["auto", "flex", "dense"] = "auto"
-    """How documents that are packed together are kept apart: `flex` skips what is not seen and needs
-    a GPU; `dense` masks it; `auto`: flex on a GPU."""
+    """How documents that are packed together are kept apart: `flex` skips what is not seen, on a
+    GPU; `dense` masks it; `auto`: flex where there is a GPU and the model's attention no dropout."""
     compile: bool = False
     """Compile the model with torch.compile; the first step takes minutes."""
     checkpoint_every: PositiveInt = 200

@@ -39,6 +39,7 @@ def add_adapters(model: PreTrainedModel, low_rank: LowRank) -> PreTrainedModel:
         target_modules=list(low_rank.targets) or "all-linear",
         task_type="CAUSAL_LM",
     )
+    _refuse_tied(model, low_rank)
     torch.manual_seed(SEED)
     try:
         with warnings.catch_warnings():  # peft uses a name that transformers will drop
@@ -46,6 +47,20 @@ def add_adapters(model: PreTrainedModel, low_rank: LowRank) -> PreTrainedModel:
             return get_peft_model(model, config)  # type: ignore[return-value]
     except ValueError as error:
         raise InputError(f"training.low_rank.targets: {error}") from error
+
+
+def _refuse_tied(model: Any, low_rank: LowRank) -> None:
+    """Refuse adapters of an output layer that is the embedding too, which would change with it."""
+    table, head = model.get_input_embeddings(), model.get_output_embeddings()
+    if head is None or head.weight is not table.weight:
+        return
+    wanted = {target.rpartition(".")[2] for target in low_rank.targets}
+    for name, module in model.named_modules():
+        if module in (table, head) and name.rpartition(".")[2] in wanted:
+            raise InputError(
+                f"training.low_rank.targets: {name} shares its weights with another layer; "
+                "leave it out"
+            )
 
 
 def quantization_of(low_rank: LowRank) -> BitsAndBytesConfig | None:

@@ -5,6 +5,7 @@ true: arms of one seed see the same task sequences at the same steps; a result i
 complete, so a killed run goes on with the arms that are left.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,7 @@ from schemas.finetune import (
 
 STAGE = "finetune-arm"
 TRAIN, DONE = "train", "done"  # what the leader tells the other ranks
-ARM_VERSION = 4  # raise it when the same inputs give another result
+ARM_VERSION = 5  # raise it when the same inputs give another result
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Experiment:
     anchor: Corpus
     heldout: dict[str, Heldout]  # domains, then the task
     before: dict[str, Loss]  # the base's own
+    chat_template: Path | None = None  # of the task's own
     ranks: Ranks = ALONE
 
 
@@ -159,6 +161,7 @@ def run_arm(
         while ranks.tell("") == TRAIN:
             train(None, RunLog(None))
         entry = store.lookup().obtain(STAGE, arm.identity, write)
+    gc.collect()  # a model that is shared out holds on to itself
     return ArmResult(
         arm=arm,
         evaluations=tuple(Evaluation.model_validate(row) for row in entry.info["evaluations"]),

@@ -31,6 +31,7 @@ Attend = Callable[..., tuple[torch.Tensor, None]]
 def prepare_attention(model: PreTrainedModel, wanted: str) -> None:
     """Set how a model attends to packed sequences: `auto`, `flex` or `dense`.
 
+    FlexAttention knows no dropout: a model that has it gets the dense mask unless `flex` is wanted.
     Raises InputError where a layer does not attend in a way that keeps documents apart, and where
     `flex` is wanted of a processor, which it cannot train on.
     """
@@ -44,12 +45,15 @@ def prepare_attention(model: PreTrainedModel, wanted: str) -> None:
     on_gpu = next(model.parameters()).device.type == "cuda"
     if wanted == "flex" and not on_gpu:
         raise InputError("training.attention: flex needs a GPU; set it to auto or dense")
-    model.set_attn_implementation(FLEX if on_gpu and wanted != "dense" else DENSE)
+    use_flex = wanted == "flex" or (wanted == "auto" and on_gpu and not _has_dropout(model))
+    model.set_attn_implementation(FLEX if use_flex else DENSE)
 
 
 def attention_of(model: PreTrainedModel, batch: Batch) -> Mask | dict[str, Mask]:
     """Return the attention mask that a model takes: one, or one for each kind of its layers."""
     config: Any = model.config.get_text_config()
+    if config._attn_implementation not in (FLEX, DENSE, "sdpa"):
+        raise ValueError(f"attention {config._attn_implementation} takes no mask of truth values")
     make = block_mask if config._attn_implementation == FLEX else dense_mask
     window = getattr(config, "sliding_window", None)
     if getattr(config, "layer_types", None) is None:
@@ -108,6 +112,11 @@ def _listed(blocks: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return how many blocks of keys each block of queries has, and which, those first."""
     listed = torch.argsort((~blocks).int(), dim=-1, stable=True).int()
     return blocks.sum(-1).int()[:, None], listed[:, None]
+
+
+def _has_dropout(model: PreTrainedModel) -> bool:
+    config: Any = model.config.get_text_config()
+    return any(getattr(config, name, 0) for name in ("attention_dropout", "attn_pdrop"))
 
 
 def _layer_kinds(model: PreTrainedModel) -> set[str]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.errors import InputError
 from pipeline.fingerprint import derive_seed, file_sha256, fingerprint
@@ -110,10 +111,14 @@ def _write_base(job: Pretraining, folder: Path, progress: Callable[[str], None])
     }
 
 
-def model_facts(model: PreTrainedModel) -> dict[str, Any]:
-    """Return the size and kind of a model, for the manifest."""
+def model_facts(folder: Path) -> dict[str, Any]:
+    """Return the size and kind of a model, for the manifest, without its weights."""
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    with torch.device("meta"):
+        auto: Any = AutoModelForCausalLM
+        model = auto.from_config(config, trust_remote_code=False)
     return {
         "architecture": type(model).__name__,
         "num_parameters": sum(parameter.numel() for parameter in model.parameters()),
-        "vocabulary_size": model.config.vocab_size,
+        "vocabulary_size": config.get_text_config().vocab_size,
     }

@@ -29,12 +29,18 @@ from schemas.finetune_inputs import FreshDecoder
 
 NUM_MLP_UNITS = 8 / 3  # per hidden unit: a gated MLP with as many weights as one of 4 (Llama)
 ROUNDING = 32
-TOKENIZER_FILES = (TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json")
+TEMPLATE_FILE = "chat_template.jinja"
+TOKENIZER_FILES = (
+    TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json", TEMPLATE_FILE,
+)  # fmt: skip
+MAX_NAMED = 5  # weights in a message
 
 
 @contextlib.contextmanager
 def reproducible(threads: int) -> Iterator[None]:
     """Run torch with deterministic algorithms and a fixed number of threads; restore after."""
+    # cuBLAS reads it when it is first used; without it some products differ from run to run.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     memory: Any = torch.utils.deterministic
     fills = memory.fill_uninitialized_memory
@@ -79,25 +85,35 @@ def new_decoder(
     return model
 
 
-def load_decoder(folder: Path, quantization: BitsAndBytesConfig | None = None) -> PreTrainedModel:
-    """Load a causal language model in 32-bit floats, or quantised.
+def load_decoder(
+    folder: Path,
+    quantization: BitsAndBytesConfig | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> PreTrainedModel:
+    """Load a causal language model, its weights in `dtype` or quantised.
 
-    Raises InputError where it cannot be.
+    What a model computes of its own, such as the frequencies of rotary positions, stays in 32 bits.
+    Raises InputError where it cannot be loaded, or where its folder lacks weights.
     """
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,
-            dtype=torch.float32,
+            dtype=dtype,
             quantization_config=quantization,
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except Exception as error:  # of many kinds: files cut or foreign, shapes, unknown settings
         raise InputError(
             f"{folder}: cannot be loaded as a causal language model: {error}"
         ) from error
-    prepare_attention(model, "dense")
+    model: PreTrainedModel = loaded[0]
+    found: dict[str, Any] = loaded[1]
+    if found["missing_keys"]:
+        missing = ", ".join(sorted(found["missing_keys"])[:MAX_NAMED])
+        raise InputError(f"{folder}: weights are missing ({missing}); fetch the whole model again")
     return model
 
 
@@ -115,11 +131,16 @@ def save_tokenizer(encoder: TextEncoder, folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
-def copy_tokenizer(source: Path, target: Path) -> None:
-    """Copy the tokenizer's files from one model folder to another."""
+def copy_tokenizer(source: Path, target: Path, template: Path | None = None) -> None:
+    """Copy the tokenizer's files from one model folder to another.
+
+    `template`: the chat template that was trained on, if it is not the folder's own.
+    """
     for name in TOKENIZER_FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, target / name)
+    if template is not None:
+        shutil.copyfile(template, target / TEMPLATE_FILE)
 
 
 @contextlib.contextmanager

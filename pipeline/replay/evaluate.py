@@ -17,6 +17,7 @@ from pipeline.replay.losses import autocast, scored_losses
 from pipeline.replay.packing import Ints, Packed
 from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.schedule import hashed_order
+from schemas.training import TrainingSettings
 
 BATCH_SEQUENCES = 32
 
@@ -47,22 +48,25 @@ def choose_heldout(packed: Packed, token_bytes: Ints, max_sequences: int, seed: 
 def evaluate(
     model: PreTrainedModel,
     heldout: Mapping[str, Heldout],
-    dtype: str = "float32",
+    settings: TrainingSettings | None = None,
     ranks: Ranks = ALONE,
 ) -> dict[str, Loss]:
     """Return the model's loss on each held-out set, by name.
 
-    `dtype`: of activations and products, as in training. Ranks measure a part each.
+    Products are rounded as in training, and no more sequences go through the model at once. Ranks
+    measure a part each.
     """
-    with autocast(model, dtype):
-        return {name: _loss(model, part, ranks) for name, part in heldout.items()}
+    chosen = settings or TrainingSettings()
+    size = min(chosen.micro_batch or BATCH_SEQUENCES, BATCH_SEQUENCES)
+    with autocast(model, chosen.dtype):
+        return {name: _loss(model, part, size, ranks) for name, part in heldout.items()}
 
 
 @torch.no_grad()  # weights that are shared out cannot be brought together in inference mode
-def _loss(model: PreTrainedModel, heldout: Heldout, ranks: Ranks) -> Loss:
+def _loss(model: PreTrainedModel, heldout: Heldout, size: int, ranks: Ranks) -> Loss:
     summed = torch.zeros((), dtype=torch.float64)
     whole = make_batch(heldout.packed)
-    for part in whole.split(BATCH_SEQUENCES, ranks):
+    for part in whole.split(size, ranks):
         summed += scored_losses(model, part).double().sum().cpu()
     num_tokens = len(whole.targets)
     nats = float(ranks.total(summed))

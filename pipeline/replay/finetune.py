@@ -25,18 +25,20 @@ from pipeline.replay.data import (
     prepare_task,
 )
 from pipeline.replay.decoder import num_threads, reproducible
-from pipeline.replay.evaluate import evaluate
+from pipeline.replay.evaluate import Loss, evaluate
 from pipeline.replay.forgetting import measure_forgetting
 from pipeline.replay.inputs import Inputs, read_inputs
 from pipeline.replay.logs import FOLDER_SUFFIX
-from pipeline.replay.model import load_whole
+from pipeline.replay.model import load_for_training
 from pipeline.replay.probe import recommend
 from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.tokenizer import load_tokenizer
+from pipeline.replay.training import explaining_full_memory
 from pipeline.replay.versions import training_versions
 from pipeline.replay.write import Checkpoint, write_output
 from pipeline.store import Store
 from schemas.finetune import FinetuneConfig, FinetuneManifest, HeldoutFacts
+from schemas.finetune_inputs import RecordsTask
 
 BASE_ARM = "base"
 
@@ -63,8 +65,8 @@ def finetune(
     with reproducible(num_threads(config.threads)):
         start = ranks.first(lambda: obtain_base(config, inputs, store, progress))
         experiment, task = prepare(config, inputs, start, ranks)
-        model = load_whole(start.folder, config.training)
-        before = evaluate(model, experiment.heldout, config.training.dtype, ranks)
+        experiment = replace(experiment, chat_template=_own_template(config, base))
+        before = measure_base(experiment)
         experiment = replace(experiment, before=before)
         progress(f"base: {describe(before)}")
         advice = None
@@ -76,7 +78,7 @@ def finetune(
             output.with_name(output.name + FOLDER_SUFFIX) if config.training.tensorboard else None
         )
         results = [run_arm(arm, store, progress, logs) for arm in arms]
-    facts = {**start.facts, **model_facts(model), "identity": start.identity}
+    facts = {**start.facts, **model_facts(start.folder), "identity": start.identity}
     manifest = summarise(experiment, inputs, facts, task, results)
     manifest = manifest.model_copy(update={"recommendation": advice})
     if not ranks.leads:
@@ -106,6 +108,18 @@ def obtain_base(
     return pretrain(job, store, progress)
 
 
+def measure_base(experiment: Experiment) -> dict[str, Loss]:
+    """Return the base's own losses: of the model that is trained, before it is.
+
+    With adapters to a quantised base this is the quantised one, which is no worse for the training.
+    """
+    settings = experiment.config.training
+    with explaining_full_memory("base"):
+        model = load_for_training(experiment.base_folder, settings)
+        model.eval()  # type: ignore[no-untyped-call]
+        return evaluate(model, experiment.heldout, settings, experiment.ranks)
+
+
 def prepare(
     config: FinetuneConfig, inputs: Inputs, start: BaseModel, ranks: Ranks = ALONE
 ) -> tuple[Experiment, TaskData]:
@@ -127,6 +141,13 @@ def prepare(
         ranks=ranks,
     )
     return experiment, task
+
+
+def _own_template(config: FinetuneConfig, base: Path) -> Path | None:
+    """Return the file of the chat template that the task names instead of the model's."""
+    task = config.task
+    named = task.chat_template if isinstance(task, RecordsTask) else None
+    return base / named if named else None
 
 
 def summarise(

@@ -97,7 +97,7 @@ class _Drawer:
         rows: list[npt.NDArray[np.int64]] = []
         with reproducible(num_threads(None)):
             if self._model is None:
-                self._model = _on_best_device(load_decoder(self._folder))
+                self._model = _load(self._folder)
             for start in range(0, PART_SAMPLES, self._settings.batch_size):
                 count = min(self._settings.batch_size, PART_SAMPLES - start)
                 numbers = part * PART_SAMPLES + start + np.arange(count)
@@ -122,11 +122,13 @@ class _Drawer:
         return pa.table({"tokens": tokens, "text": texts, "is_finished": ends}, schema=SAMPLE)
 
 
-def _on_best_device(model: PreTrainedModel) -> PreTrainedModel:
+def _load(folder: Path) -> PreTrainedModel:
     """Return the model, on a GPU in bfloat16 where there is one."""
+    has_gpu = torch.cuda.is_available()
+    model = load_decoder(folder, dtype=torch.bfloat16 if has_gpu else torch.float32)
     model.eval()  # type: ignore[no-untyped-call]
-    if torch.cuda.is_available():
-        model.to("cuda", torch.bfloat16)  # type: ignore[arg-type]
+    if has_gpu:
+        model.to("cuda")  # type: ignore[arg-type]
     return model
 
 

@@ -14,11 +14,11 @@ from scipy.optimize import least_squares
 
 Floats = npt.NDArray[np.float64]
 
-MIN_RISE = 1e-3  # nats per token: less is noise, and has no logarithm
+MIN_RISE = 1e-3  # nats per token: less is noise, and may have no logarithm
 LOWEST, HIGHEST = (-30.0, 0.0, 0.0, 0.05), (5.0, 2.0, 12.0, 2.0)  # log K, beta, log B, alpha
+MIN_POINTS = 5  # one more than the law has parameters
 STARTS = ((-5.0, 0.5, 3.0, 0.5), (-10.0, 1.0, 5.0, 0.3), (-3.0, 0.3, 1.0, 1.0))
 CANDIDATES = np.concatenate([[0.0], np.geomspace(0.001, 0.5, 200)])
-MIN_POINTS = 5  # one more than the law has parameters
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,24 @@ class Law:
 
 
 def fit_law(points: Sequence[Point]) -> Law | None:
-    """Fit the law to the logarithms of the rises; None where too little was forgotten to fit it."""
-    rows = [(p.num_task_tokens, p.fraction, p.rise) for p in points if p.rise > MIN_RISE]
-    if len(rows) < MIN_POINTS or len({row[1] for row in rows}) < 2:
+    """Fit the law to the logarithms of the rises; None where nothing to speak of was forgotten.
+
+    Of a rise that cannot be told from noise the law need only say that it is no more. Raises
+    ValueError for points that cannot tell the law's parameters, of one share alone, say.
+    """
+    if len(points) < MIN_POINTS or len({point.fraction for point in points}) < 2:
+        raise ValueError("too few points to fit a law to")
+    rows = [(p.num_task_tokens, p.fraction, max(p.rise, MIN_RISE)) for p in points]
+    if max(row[2] for row in rows) <= MIN_RISE:
         return None
     tokens, fractions, rises = np.array(rows, np.float64).T
-    logs = np.log(tokens)
+    logs, is_noise = np.log(tokens), rises <= MIN_RISE
 
     def misfit(parameters: Floats) -> Floats:
         log_scale, beta, log_efficiency, alpha = parameters
         replayed = alpha * np.log1p(np.exp(log_efficiency) * fractions)
-        return np.asarray(log_scale + beta * logs - replayed - np.log(rises))
+        over = log_scale + beta * logs - replayed - np.log(rises)
+        return np.asarray(np.where(is_noise, np.maximum(over, 0.0), over))
 
     fits = [
         least_squares(misfit, start, bounds=(LOWEST, HIGHEST), loss="soft_l1", f_scale=0.1)

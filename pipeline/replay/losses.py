@@ -53,8 +53,11 @@ def predict(model: PreTrainedModel, batch: Batch) -> Predictions:
     batch = batch.to(next(inner.parameters()).device)
     # index_select: the deterministic backward of a boolean mask is many times slower on a CPU.
     if has_plain_head(inner):
+        head = inner.get_output_embeddings()
         values = _trunk_output(inner, batch).flatten(0, 1).index_select(0, batch.predictors)
-        return Predictions(values, inner.get_output_embeddings())
+        if type(head) is torch.nn.Linear:
+            return Predictions(values, head)
+        return Predictions(head(values), None)  # with adapters, say, that may be switched off later
     logits = next_token_logits(inner, batch).flatten(0, 1)
     return Predictions(logits.index_select(0, batch.predictors), None)
 

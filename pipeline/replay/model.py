@@ -6,15 +6,21 @@ Reads a model's folder; writes the trained model, whole and in safetensors, adap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from transformers import BitsAndBytesConfig, PreTrainedModel
 
 from pipeline.errors import InputError
 from pipeline.replay.adapters import add_adapters, quantization_of, save_adapted
 from pipeline.replay.attention import prepare_attention
+from pipeline.replay.batch import make_batch
 from pipeline.replay.decoder import load_decoder, save_decoder
-from pipeline.replay.losses import inner_model
+from pipeline.replay.losses import inner_model, scored_losses
+from pipeline.replay.packing import Tokenized, pack
 from schemas.training import TrainingSettings
+
+CHECKED_TOKENS = 48  # of each of two documents
+EXACT, ROUNDED = 1e-2, 0.1  # nats that a loss may be off, by weights in 32 bits and in fewer
 
 
 def load_for_training(folder: Path, settings: TrainingSettings) -> PreTrainedModel:
@@ -23,9 +29,11 @@ def load_for_training(folder: Path, settings: TrainingSettings) -> PreTrainedMod
     Raises InputError where the device is not there, or a library or layer that is asked for.
     """
     low_rank = settings.low_rank
-    model = load_whole(folder, settings, quantization_of(low_rank) if low_rank else None)
-    if low_rank is not None:
-        model = add_adapters(model, low_rank)
+    if low_rank is None:
+        model = load_whole(folder, settings)
+    else:
+        frozen = load_frozen(folder, settings, quantization_of(low_rank))
+        model = add_adapters(frozen, low_rank)
     inner: Any = inner_model(model)
     if settings.activation_checkpointing:
         current = getattr(inner, "activation_checkpointing_enable", None)  # its name since 5.7
@@ -36,21 +44,61 @@ def load_for_training(folder: Path, settings: TrainingSettings) -> PreTrainedMod
     return model
 
 
-def load_whole(
+def load_whole(folder: Path, settings: TrainingSettings) -> PreTrainedModel:
+    """Return the model of a folder in 32 bits on its device, with the attention that is asked for.
+
+    Raises InputError where either is not to be had, and where the model mixes packed documents.
+    """
+    return _placed(load_decoder(folder), settings)
+
+
+def load_frozen(
     folder: Path, settings: TrainingSettings, quantization: BitsAndBytesConfig | None = None
 ) -> PreTrainedModel:
-    """Return the model of a folder on its device, with the attention that is asked for.
+    """Return the model of a folder as `load_whole` does, its weights as small as they may be.
 
-    Raises InputError where either is not to be had.
+    They are not trained, so they are held in the 16 bits that products are computed in.
     """
-    device = find_device(settings.device)
-    model = load_decoder(folder, quantization)
-    if quantization is None:
-        model.to(device)  # type: ignore[arg-type]
-    else:
+    dtype = torch.bfloat16 if settings.dtype == "bfloat16" else torch.float32
+    return _placed(load_decoder(folder, quantization, dtype), settings)
+
+
+def _placed(model: PreTrainedModel, settings: TrainingSettings) -> PreTrainedModel:
+    if getattr(model, "is_quantized", False):  # placed already
         _keep_as_it_is(model)
+    else:
+        model.to(find_device(settings.device))  # type: ignore[arg-type]
+    model.eval()  # type: ignore[no-untyped-call]
     prepare_attention(model, settings.attention)
+    check_packing(model)
     return model
+
+
+@torch.no_grad()
+def check_packing(model: PreTrainedModel) -> None:
+    """Raise InputError where two documents packed together are not what each is alone.
+
+    Some models take no mask of this kind, and would let documents see their neighbours in silence.
+    """
+    size = min(CHECKED_TOKENS, model.config.get_text_config().vocab_size)
+    documents = [
+        Tokenized(np.roll(np.arange(size), turn), np.arange(size) > 0) for turn in (0, size // 2)
+    ]
+    try:
+        together = scored_losses(model, make_batch(pack(documents, 2 * size, 0)))
+        alone = [scored_losses(model, make_batch(pack([each], size, 0))) for each in documents]
+        apart = float((together - torch.cat(alone)).abs().max())
+    except (ValueError, RuntimeError, TypeError, IndexError) as error:
+        raise InputError(
+            f"{type(model).__name__}: cannot read packed documents ({error}); use another model"
+        ) from error
+    is_exact = next(model.parameters()).dtype == torch.float32
+    if not apart <= (EXACT if is_exact else ROUNDED):
+        raise InputError(
+            f"{type(model).__name__}: a document that is packed behind another has other losses "
+            f"than by itself ({apart:.2g} nats apart), so documents cannot be packed; use another "
+            "model"
+        )
 
 
 def _keep_as_it_is(model: PreTrainedModel) -> None:

@@ -6,7 +6,7 @@ that no part of the work is done twice. Always true: losses and gradients are th
 logits, to rounding, and do not depend on anything but the numbers given.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,11 @@ class Predictions:
     """What a model predicts for loss-bearing tokens: logits, or what its output layer makes so."""
 
     values: torch.Tensor  # [scored, width] or, where there is no output layer, [scored, vocabulary]
-    head: torch.nn.Module | None
+    head: torch.nn.Linear | None
 
-    def logits(self, rows: slice = slice(None)) -> torch.Tensor:
-        """Return the logits of some tokens, float32 [rows, vocabulary]."""
-        part = self.values[rows]
-        found: torch.Tensor = part if self.head is None else self.head(part)
-        return found.float()
+    def logits(self) -> torch.Tensor:
+        """Return the logits of all tokens, float32 [scored, vocabulary]."""
+        return (self.values if self.head is None else self.head(self.values)).float()
 
 
 def objective(
@@ -40,7 +38,7 @@ def objective(
     themselves have no gradient.
     """
     head = predictions.head
-    if type(head) is torch.nn.Linear:  # others, adapted ones say, do more than multiply
+    if head is not None:
         given = (predictions.values, head.weight, head.bias, targets, taught, scale)
         if not torch.is_grad_enabled():
             return _work(_Layer(*given[:3]), targets, taught, scale)
@@ -118,7 +116,11 @@ class _Layer:
     def logits(self, rows: slice) -> torch.Tensor:
         """Return the logits of some tokens, float32, in the memory of those before."""
         found = self._logits[: rows.stop - rows.start]
-        return found.copy_(functional.linear(self._hidden[rows], self._weight, self._bias))
+        if self._weight.dtype == torch.float32:
+            torch.mm(self._hidden[rows], self._weight.T, out=found)
+        else:
+            found.copy_(self._hidden[rows] @ self._weight.T)
+        return found if self._bias is None else found.add_(self._bias)
 
     def add(self, rows: slice, slopes: torch.Tensor) -> None:
         """Take the gradient of what is minimised by some tokens' logits."""
@@ -143,8 +145,11 @@ def _work(
     """Return what is minimised and the losses; leave the gradients with the layer."""
     losses = torch.empty(layer.num_tokens, dtype=torch.float32, device=targets.device)
     minimised = losses.new_zeros(())
+    num_taught, teach = (0, None) if taught is None else (len(taught.values), _reader(taught))
+    num_plain = layer.num_tokens - num_taught
     with torch.autocast(targets.device.type, enabled=False):
-        for rows, wanted in _parts(layer, taught):
+        for rows, of_taught in _parts(num_plain, num_taught, layer.chunk_size):
+            wanted = teach(of_taught) if teach and of_taught else None
             said = targets[rows, None]
             logits = layer.logits(rows)
             logits -= logits.amax(-1, keepdim=True)
@@ -167,15 +172,18 @@ def _work(
     return minimised * scale, losses
 
 
-def _parts(
-    layer: _Layer, taught: Predictions | None
-) -> Iterator[tuple[slice, torch.Tensor | None]]:
-    """Yield some tokens after the other, with a teacher's logits for them where there are any."""
-    num_taught = 0 if taught is None else len(taught.values)
-    num_plain = layer.num_tokens - num_taught
-    for start in range(0, num_plain, layer.chunk_size):
-        yield slice(start, min(start + layer.chunk_size, num_plain)), None
-    for start in range(0, num_taught, layer.chunk_size):
-        part = slice(start, min(start + layer.chunk_size, num_taught))
-        assert taught is not None
-        yield slice(num_plain + part.start, num_plain + part.stop), taught.logits(part)
+def _parts(num_plain: int, num_taught: int, size: int) -> Iterator[tuple[slice, slice | None]]:
+    """Yield some tokens after the other, and which of a teacher's they are if there is one."""
+    for start in range(0, num_plain, size):
+        yield slice(start, min(start + size, num_plain)), None
+    for start in range(0, num_taught, size):
+        part = slice(start, min(start + size, num_taught))
+        yield slice(num_plain + part.start, num_plain + part.stop), part
+
+
+def _reader(predictions: Predictions) -> Callable[[slice], torch.Tensor]:
+    """Return what gives the logits of some tokens, products rounded as around this call."""
+    head = predictions.head
+    if head is None:
+        return lambda rows: predictions.values[rows].float()
+    return _Layer(predictions.values, head.weight, head.bias).logits

@@ -72,7 +72,6 @@ def joined(environment: Mapping[str, str]) -> Iterator[Ranks]:
         torch.cuda.set_device(int(environment["LOCAL_RANK"]))
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     dist.init_process_group(backend, timeout=PATIENCE)
-    try:
-        yield Ranks(dist.get_rank(), size)
-    finally:
-        dist.destroy_process_group()
+    yield Ranks(dist.get_rank(), size)
+    # Where something failed, the others may not answer: torchrun ends them with this process.
+    dist.destroy_process_group()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pipeline.fingerprint import derive_seed
 from pipeline.replay.account import Tally, as_evaluations, describe, training_curve
 from pipeline.replay.checkpoint import Checkpoints
 from pipeline.replay.decoder import copy_tokenizer
@@ -19,10 +20,11 @@ from pipeline.replay.evaluate import Loss, evaluate
 from pipeline.replay.forgetting import is_spent, raised_fraction
 from pipeline.replay.logs import RunLog
 from pipeline.replay.model import load_for_training, save_trained
+from pipeline.replay.ranks import Ranks
 from pipeline.replay.sharding import shard, whole_weights
 from pipeline.replay.teacher import load_teacher
 from pipeline.replay.throughput import flops_per_token, peak_flops
-from pipeline.replay.training import StepLoss, Training
+from pipeline.replay.training import StepLoss, Training, explaining_full_memory
 from schemas.finetune import FinetuneConfig
 
 if TYPE_CHECKING:
@@ -39,9 +41,11 @@ class Run:
         self._arm, self._config = arm, config
         self._checkpoints, self._progress, self._log = checkpoints, progress, log
         self._label = f"{'probe of ' if arm.stop_after else ''}{arm.name}, seed {arm.seed}"
-        self._model = load_for_training(base, config.training)
-        teacher = load_teacher(self._model, base, config.training) if arm.fraction else None
         ranks = arm.experiment.ranks
+        with explaining_full_memory(self._label):
+            self._model = load_for_training(base, config.training)
+            teacher = load_teacher(self._model, base, config.training) if arm.fraction else None
+        torch.manual_seed(derive_seed(arm.seed, f"dropout of rank {ranks.rank}"))
         shard(self._model, config.training, ranks)
         self._training = Training(
             *(self._model, config.steps, config.learning_rate, self._label),
@@ -50,7 +54,7 @@ class Run:
         restored = checkpoints.restore(self._training)
         self._record = restored or {"evaluations": [], "steps": [], "raised": []}
         self._plan = arm.plan(self._record["raised"])
-        self._tally = Tally(arm.experiment.anchor.pool, _token_share(self._model, config))
+        self._tally = Tally(arm.experiment.anchor.pool, _token_share(self._model, config, ranks))
         for step in self._record["steps"]:
             self._tally.add(StepLoss(**step))
 
@@ -78,16 +82,19 @@ class Run:
         return self._result()
 
     def _save(self, folder: Path | None) -> None:
-        base, weights = self._arm.experiment.base_folder, whole_weights(self._model)
+        experiment = self._arm.experiment
+        weights = whole_weights(self._model, experiment.ranks)
         if folder is not None:
-            save_trained(self._model, base, folder, weights)
-            copy_tokenizer(base, folder)
+            save_trained(self._model, experiment.base_folder, folder, weights)
+            copy_tokenizer(experiment.base_folder, folder, experiment.chat_template)
 
     def _measure(self) -> Mapping[str, Loss]:
         """Record, log and say the held-out losses and what was replayed for them."""
-        step, dtype = self._training.step, self._config.training.dtype
-        experiment = self._arm.experiment
-        losses = evaluate(self._model, experiment.heldout, dtype, experiment.ranks)
+        step, experiment = self._training.step, self._arm.experiment
+        with explaining_full_memory(f"{self._label}, after step {step}"):
+            losses = evaluate(
+                self._model, experiment.heldout, self._config.training, experiment.ranks
+            )
         self._log.evaluation(losses, step)
         rows = as_evaluations(self._arm.name, self._arm.seed, step, losses)
         self._record["evaluations"] += [row.model_dump() for row in rows]
@@ -124,11 +131,11 @@ class Run:
         }
 
 
-def _token_share(model: Any, config: FinetuneConfig) -> float | None:
-    """Return a token's part of what the device can compute in a second; None where not known."""
+def _token_share(model: Any, config: FinetuneConfig, ranks: Ranks) -> float | None:
+    """Return a token's part of what all devices can compute in a second; None where not known."""
     low_rank = config.training.low_rank
     device = next(model.parameters()).device
     if device.type != "cuda" or (low_rank and low_rank.quantize != "none"):
         return None
     peak = peak_flops(torch.cuda.get_device_name(device), config.training.dtype)
-    return None if peak is None else flops_per_token(model, config.context) / peak
+    return None if peak is None else flops_per_token(model, config.context) / (peak * ranks.size)

@@ -68,9 +68,9 @@ def plan_run(
 
     `task_scored` holds the task sequences' loss-bearing tokens, [n]. Plans whose first steps have
     the same fractions have the same first steps. Raises ValueError where tokens must be replayed
-    and the pool has none.
+    and the pool has none. Sequences with no loss-bearing token are never drawn.
     """
-    task = task_order(seed, len(task_scored), num_steps, batch_size)
+    task = task_order(seed, np.flatnonzero(task_scored), num_steps, batch_size)
     fractions = np.broadcast_to(np.asarray(fraction, np.float64), num_steps)
     if not fractions.any():
         return Plan(task, np.zeros(0, np.int64), np.zeros(num_steps + 1, np.int64))
@@ -96,9 +96,9 @@ def plan_mixture(seed: int, pool: Pool, num_steps: int, batch_size: int) -> Ints
     return np.array(drawn, np.int64).reshape(num_steps, batch_size)
 
 
-def task_order(seed: int, num_sequences: int, num_steps: int, batch_size: int) -> Ints:
-    """Return task sequences for each step, [num_steps, batch_size]: epochs in hashed order."""
-    draws = _endless(seed, "task", np.arange(num_sequences))
+def task_order(seed: int, sequences: Ints, num_steps: int, batch_size: int) -> Ints:
+    """Return which of the sequences are in each step, [num_steps, batch_size]: hashed epochs."""
+    draws = _endless(seed, "task", sequences)
     drawn = [next(draws) for _ in range(num_steps * batch_size)]
     return np.array(drawn, np.int64).reshape(num_steps, batch_size)
 

@@ -4,10 +4,11 @@ Always true: on one rank, and for adapters, whose frozen weights every rank hold
 shared out. Source: Zhao et al. 2023, "PyTorch FSDP" (arXiv 2304.11277); `fully_shard` of torch.
 """
 
+from collections.abc import Mapping
 from types import MethodType
-from typing import Any
 
 import torch
+from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard, register_fsdp_forward_method
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
@@ -24,13 +25,19 @@ def shard(model: PreTrainedModel, settings: TrainingSettings, ranks: Ranks) -> N
     has_plain_head(model)  # tried out while the model is whole
     dtype = torch.bfloat16 if settings.dtype == "bfloat16" else None
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
-    whole: Any = model
-    for layer in whole.get_decoder().layers:
-        fully_shard(layer, mp_policy=policy)
-    fully_shard(whole, mp_policy=policy)
+    mesh = init_device_mesh(next(model.parameters()).device.type, (ranks.size,))
+    for layer in _layers(model):
+        fully_shard(layer, mesh=mesh, mp_policy=policy)
+    fully_shard(model, mesh=mesh, mp_policy=policy)
     # The loss is computed from a part of the model's work, which must bring weights together too.
     setattr(model, LOSS_TERMS, MethodType(compute_loss_terms, model))
     register_fsdp_forward_method(model, LOSS_TERMS)
+
+
+def _layers(model: PreTrainedModel) -> list[torch.nn.Module]:
+    """Return the modules that a model's authors want to keep in one piece: its layers."""
+    names = set(model._no_split_modules or ())
+    return [module for module in model.modules() if type(module).__name__ in names]
 
 
 def is_sharded(parameter: torch.Tensor) -> bool:
@@ -43,14 +50,27 @@ def put_together(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def whole_weights(model: PreTrainedModel) -> dict[str, torch.Tensor] | None:
-    """Return a model's weights put together, by name; None of one that is not shared out."""
+def collect(tensors: Mapping[str, torch.Tensor], ranks: Ranks) -> dict[str, torch.Tensor]:
+    """Return tensors whole and out of the device's memory, to the leader; the others have none.
+
+    Every rank must ask, for the same ones; there is never more than one of them whole elsewhere.
+    """
+    found = {}
+    for name, each in tensors.items():
+        whole = put_together(each)
+        if ranks.leads:
+            found[name] = whole.cpu()
+    return found
+
+
+def whole_weights(model: PreTrainedModel, ranks: Ranks) -> dict[str, torch.Tensor] | None:
+    """Return a model's weights, by name, to the leader; None of one that is not shared out."""
     if not any(is_sharded(each) for each in model.parameters()):
         return None
     named = dict(model.named_parameters(remove_duplicate=False))
     tied = named.keys() - dict(model.named_parameters()).keys()  # another's weights are theirs
     state = model.state_dict()
-    return {name: put_together(state[name]).cpu() for name in state if name not in tied}
+    return collect({name: state[name] for name in state if name not in tied}, ranks)
 
 
 def share_out(whole: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from pipeline.replay.batch import Batch
 from pipeline.replay.losses import inner_model, predict
-from pipeline.replay.model import load_whole
+from pipeline.replay.model import load_frozen
 from pipeline.replay.objective import Predictions
 from schemas.training import TrainingSettings
 
@@ -33,10 +33,7 @@ def load_teacher(
         return None
     if inner_model(model) is not model:
         return without_adapters(model)
-    base = load_whole(folder, settings)
-    if settings.dtype == "bfloat16":
-        base.to(torch.bfloat16)  # type: ignore[arg-type]
-    return frozen(base)
+    return frozen(load_frozen(folder, settings))
 
 
 def frozen(base: PreTrainedModel) -> Teacher:

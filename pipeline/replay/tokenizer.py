@@ -2,7 +2,7 @@
 
 Reads tokenizer.json and config.json of a model's folder, or trains a byte-level BPE on documents.
 Always true: text that spells out a special token is encoded as ordinary text, so no document can
-end itself early; every document ends with the end token.
+end itself early; every document ends with the end token; no id lies beyond a model's embeddings.
 """
 
 import json
@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Encoding, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from pipeline.errors import InputError
 from pipeline.replay.build import Document
-from pipeline.replay.packing import Tokenized
+from pipeline.replay.packing import Ints, Tokenized
 from pipeline.replay.split import hash_rank
 from pipeline.replay.task.examples import Chat, Example
 
 END_OF_TEXT = "<|endoftext|>"
 TOKENIZER_FILE = "tokenizer.json"
 MAX_TRAINING_BYTES = 4_000_000  # enough for small vocabularies, and read in seconds
+CHUNK_TEXTS, CHUNK_CHARACTERS = 1_000, 4_000_000  # at a time: an Encoding takes 145 bytes a token
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,13 @@ class TextEncoder:
     tokenizer: Tokenizer
     end: int
     begin: tuple[int, ...] = ()  # what the tokenizer itself puts before a text
+    num_embeddings: int | None = None  # of the model that reads the tokens, where there is one
 
     def encode_documents(self, documents: Sequence[Document]) -> list[Tokenized]:
         """Return each document's tokens and an end token, all scored."""
         encoded = []
         for ids in self._encode([document.text for document in documents]):
-            tokens = np.array([*self.begin, *ids, self.end], np.int64)
+            tokens = _joined(self.begin, ids, [self.end])
             encoded.append(Tokenized(tokens, np.arange(len(tokens)) >= len(self.begin)))
         return encoded
 
@@ -57,27 +59,27 @@ class TextEncoder:
         completions = self._encode([example.completion for example in examples])
         found = {}
         for example, prompt, completion in zip(examples, prompts, completions, strict=True):
-            before = [*self.begin, *prompt]
-            tokens = np.array([*before, *completion, self.end], np.int64)
-            found[id(example)] = Tokenized(tokens, np.arange(len(tokens)) >= len(before))
+            num_before = len(self.begin) + len(prompt)
+            tokens = _joined(self.begin, prompt, completion, [self.end])
+            found[id(example)] = Tokenized(tokens, np.arange(len(tokens)) >= num_before)
         return found
 
     def _encode_chats(self, chats: Sequence[Chat]) -> dict[int, Tokenized]:
         """Return the tokens of chats: scored are those that begin within an answer."""
         self.tokenizer.encode_special_tokens = False  # the template's own; messages have none
         try:
-            texts = [chat.text for chat in chats]
-            encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
+            encodings = self._encodings([chat.text for chat in chats])
+            pairs = zip(chats, encodings, strict=True)
+            return {id(chat): self._scored(chat, encoding) for chat, encoding in pairs}
         finally:
             self.tokenizer.encode_special_tokens = True
-        found = {}
-        for chat, encoding in zip(chats, encodings, strict=True):
-            starts = np.array([start for start, _ in encoding.offsets], np.int64)
-            scored = np.zeros(len(starts), np.bool_)
-            for low, high in chat.answers:
-                scored |= (low <= starts) & (starts < high)
-            found[id(chat)] = Tokenized(np.array(encoding.ids, np.int64), scored)
-        return found
+
+    def _scored(self, chat: Chat, encoding: Encoding) -> Tokenized:
+        starts = np.array([start for start, _ in encoding.offsets], np.int64)
+        scored = np.zeros(len(starts), np.bool_)
+        for low, high in chat.answers:
+            scored |= (low <= starts) & (starts < high)
+        return Tokenized(self._ids(encoding), scored)
 
     def special_tokens(self) -> frozenset[str]:
         """Return the tokens that mean more than the text they are spelled as."""
@@ -104,9 +106,41 @@ class TextEncoder:
         """One more than the largest token id."""
         return 1 + max(self.tokenizer.get_vocab(with_added_tokens=True).values())
 
-    def _encode(self, texts: list[str]) -> list[list[int]]:
-        encodings = self.tokenizer.encode_batch(texts, add_special_tokens=False)
-        return [encoding.ids for encoding in encodings]
+    def _encode(self, texts: Sequence[str]) -> Iterator[Ints]:
+        return map(self._ids, self._encodings(texts))
+
+    def _encodings(self, texts: Sequence[str]) -> Iterator[Encoding]:
+        """Yield the encodings of texts; those of one chunk are in memory."""
+        for chunk in _chunks(texts):
+            yield from self.tokenizer.encode_batch(chunk, add_special_tokens=False)
+
+    def _ids(self, encoding: Encoding) -> Ints:
+        """Return the ids; raise InputError where the model has no embedding for one."""
+        ids = np.array(encoding.ids, np.int64)
+        largest = int(ids.max(initial=0))
+        if self.num_embeddings is not None and largest >= self.num_embeddings:
+            raise InputError(
+                f"the tokenizer's token {self.tokenizer.id_to_token(largest)} has id {largest}, "
+                f"but the model has only {self.num_embeddings} embeddings; use text and a chat "
+                "template that do not spell it"
+            )
+        return ids
+
+
+def _chunks(texts: Iterable[str]) -> Iterator[list[str]]:
+    chunk: list[str] = []
+    size = 0
+    for text in texts:
+        chunk.append(text)
+        size += len(text)
+        if len(chunk) == CHUNK_TEXTS or size >= CHUNK_CHARACTERS:
+            yield chunk
+            chunk, size = [], 0
+    yield chunk
+
+
+def _joined(*parts: Sequence[int] | Ints) -> Ints:
+    return np.concatenate([np.asarray(part, np.int64) for part in parts])
 
 
 def _spelled_bytes(token: str) -> int:
@@ -142,8 +176,8 @@ def _training_text(documents: Iterable[Document]) -> Iterator[str]:
 def load_tokenizer(folder: Path) -> TextEncoder:
     """Read a model folder's tokenizer; the end token is the one its config.json names.
 
-    Raises InputError where either file is missing or unfit, or the tokenizer has more tokens than
-    the model has embeddings.
+    Raises InputError where either file is missing or unfit, or where text can give a token that the
+    model has no embedding for. Special tokens may lie beyond: text never gives them.
     """
     config = read_model_config(folder)
     path = folder / TOKENIZER_FILE
@@ -157,21 +191,31 @@ def load_tokenizer(folder: Path) -> TextEncoder:
     end = end[0] if isinstance(end, list) and end else end
     if not isinstance(end, int):
         raise InputError(f"{folder / 'config.json'}: names no eos_token_id; add it")
-    encoder = _encoder(tokenizer, end)
-    num_embeddings = config.get("vocab_size", 0)
-    if max(encoder.vocabulary_size, end + 1) > num_embeddings:
+    num_embeddings = config.get("vocab_size")
+    if not isinstance(num_embeddings, int):
+        raise InputError(f"{folder / 'config.json'}: names no vocab_size; add it")
+    encoder = _encoder(tokenizer, end, num_embeddings)
+    largest = max(end, *encoder.begin, _largest_ordinary(tokenizer))
+    if largest >= num_embeddings:
         raise InputError(
-            f"{path}: token ids reach {max(encoder.vocabulary_size - 1, end)}, but the model has "
-            f"only {num_embeddings} embeddings; the folder mixes two models"
+            f"{path}: token ids reach {largest}, but the model has only {num_embeddings} "
+            "embeddings; the folder mixes two models"
         )
     return encoder
 
 
-def _encoder(tokenizer: Tokenizer, end: int) -> TextEncoder:
+def _largest_ordinary(tokenizer: Tokenizer) -> int:
+    """Return the largest id of a token that is not special."""
+    added = tokenizer.get_added_tokens_decoder()
+    special = {index for index, token in added.items() if token.special}
+    return max(set(tokenizer.get_vocab(with_added_tokens=True).values()) - special, default=0)
+
+
+def _encoder(tokenizer: Tokenizer, end: int, num_embeddings: int | None = None) -> TextEncoder:
     tokenizer.encode_special_tokens = True  # as ordinary text: see the module's docstring
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    return TextEncoder(tokenizer, end, _beginning(tokenizer))
+    return TextEncoder(tokenizer, end, _beginning(tokenizer), num_embeddings)
 
 
 def _beginning(tokenizer: Tokenizer) -> tuple[int, ...]:
@@ -183,7 +227,11 @@ def _beginning(tokenizer: Tokenizer) -> tuple[int, ...]:
 
 
 def read_model_config(folder: Path) -> dict[str, Any]:
-    """Return a model folder's config.json; raise InputError where there is none that is fit."""
+    """Return a model folder's config.json; raise InputError where there is none that is fit.
+
+    What a multimodal model's says of the part that reads and writes text counts as if it were
+    said of the whole.
+    """
     path = folder / "config.json"
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
@@ -193,4 +241,6 @@ def read_model_config(folder: Path) -> dict[str, Any]:
         raise InputError(f"{path}: not JSON: {error}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path}: not a model's configuration: expected a JSON object")
-    return config
+    text = config.get("text_config")
+    said = text.items() if isinstance(text, dict) else ()
+    return {**config, **{name: value for name, value in said if value is not None}}

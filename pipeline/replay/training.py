@@ -7,6 +7,7 @@ is not finite ends the run before it reaches the weights; a training restored fr
 as the one it was taken from would have.
 """
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable, Iterator
@@ -19,14 +20,14 @@ from pipeline.errors import TrainingError
 from pipeline.replay.batch import Batch
 from pipeline.replay.losses import autocast, loss_terms
 from pipeline.replay.ranks import ALONE, Ranks
-from pipeline.replay.sharding import is_sharded, put_together, share_out
+from pipeline.replay.sharding import collect, is_sharded, put_together, share_out
 from pipeline.replay.teacher import Teacher
 from schemas.training import TrainingSettings
 
 BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.1  # of matrices; norms are not decayed
 MAX_GRADIENT_NORM = 1.0
-RANDOM_STATE = "random"
+CPU, GPU = "random.cpu", "random.cuda"  # states of their random numbers
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW
 
 Tensors = dict[str, torch.Tensor]
@@ -65,6 +66,7 @@ class Training:
         self._peak_rate, self._label, self._teacher = peak_rate, label, teacher
         self._settings = settings or TrainingSettings()
         self._named = {n: each for n, each in model.named_parameters() if each.requires_grad}
+        self._device = next(model.parameters()).device
         self._optimizer = _optimizer(list(self._named.values()), peak_rate)
 
     def advance(self, batch: Batch) -> StepLoss:
@@ -80,15 +82,19 @@ class Training:
             group["lr"] = rate
         self.model.train()
         self._optimizer.zero_grad()
-        try:
+        with explaining_full_memory(self._place):
             nats = torch.stack(list(self._backward(batch))).sum(0)
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise self._error("memory is full; lower training.micro_batch or context") from error
-        self._add_up_gradients()
-        torch.nn.utils.clip_grad_norm_(self._named.values(), MAX_GRADIENT_NORM)
-        self._optimizer.step()
+            self._add_up_gradients()
+            weights = self._named.values()
+            norm = put_together(torch.nn.utils.clip_grad_norm_(weights, MAX_GRADIENT_NORM))
+            task_nats, anchor_nats = self._ranks.total(nats).tolist()
+            for what, value in (("loss", task_nats + anchor_nats), ("gradient", norm.item())):
+                if not math.isfinite(value):
+                    raise TrainingError(
+                        f"{self._place}: the {what} is {value}; lower the learning rate"
+                    )
+            self._optimizer.step()
         self.model.eval()  # type: ignore[no-untyped-call]
-        task_nats, anchor_nats = self._ranks.total(nats).tolist()
         return StepLoss(
             step=self.step,
             task_nats=task_nats,
@@ -108,8 +114,6 @@ class Training:
                 has_taught = self._teacher and part.num_task_targets < len(part.targets)
                 taught = self._teacher(part.anchor) if self._teacher and has_taught else None
                 loss, losses = loss_terms(self.model, part, taught, scale)
-            if not math.isfinite(loss.item()):
-                raise self._error(f"the loss is {loss.item()}; lower the learning rate")
             loss.backward()  # type: ignore[no-untyped-call]
             nats = losses.double()
             num_task = part.num_task_targets
@@ -118,26 +122,37 @@ class Training:
     def _add_up_gradients(self) -> None:
         """Average the gradients of weights that every rank holds whole; others are already."""
         for parameter in self._named.values():
-            if self._ranks.size > 1 and parameter.grad is not None and not is_sharded(parameter):
-                parameter.grad.copy_(self._ranks.total(parameter.grad) / self._ranks.size)
+            if self._ranks.size > 1 and not is_sharded(parameter):
+                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+                parameter.grad = self._ranks.total(own) / self._ranks.size
 
-    def _error(self, what: str) -> TrainingError:
-        return TrainingError(f"{self._label}, step {self.step} of {self.num_steps}: {what}")
+    @property
+    def _place(self) -> str:
+        return f"{self._label}, step {self.step} of {self.num_steps}"
 
     def state(self) -> Tensors:
-        """Return the optimiser's moments of each trained weight, and the ranks' random states."""
-        states = self._ranks.gather(torch.get_rng_state())
-        found = {f"{RANDOM_STATE}.{rank}": state for rank, state in enumerate(states)}
-        for name, parameter in self._named.items():
-            moments = self._optimizer.state[parameter]
-            for moment in MOMENTS if moments else ():
-                found[f"{moment}.{name}"] = put_together(moments[moment])
-        return found
+        """Return the optimiser's moments of each trained weight, and the ranks' random states.
+
+        Of several ranks, which must all ask, the leader alone has the moments.
+        """
+        found: Tensors = {}
+        for kind, state in random_states(self._device).items():
+            for rank, of_rank in enumerate(self._ranks.gather(state)):
+                found[f"{kind}.{rank}"] = of_rank
+        moments = {
+            f"{moment}.{name}": state[moment]
+            for name, parameter in self._named.items()
+            if (state := self._optimizer.state[parameter])
+            for moment in MOMENTS
+        }
+        return {**found, **collect(moments, self._ranks)}
 
     def restore(self, state: Tensors, step: int) -> None:
         """Go on after `step`; the model has the weights of that step already."""
         self.step = step
-        torch.set_rng_state(state[f"{RANDOM_STATE}.{self._ranks.rank}"])
+        torch.set_rng_state(state[f"{CPU}.{self._ranks.rank}"])
+        if self._device.type == "cuda":
+            torch.cuda.set_rng_state(state[f"{GPU}.{self._ranks.rank}"], self._device)
         for name, parameter in self._named.items():
             if f"{MOMENTS[0]}.{name}" in state:
                 self._optimizer.state[parameter] = {
@@ -145,14 +160,31 @@ class Training:
                 }
 
     def trained(self) -> Tensors:
-        """Return the weights that are trained, by name, whole."""
-        return {name: put_together(each.detach()) for name, each in self._named.items()}
+        """Return the weights that are trained, by name, whole; of several ranks to the leader."""
+        return collect({name: each.detach() for name, each in self._named.items()}, self._ranks)
 
     @torch.no_grad()
     def load(self, weights: Tensors) -> None:
         """Take over weights that are trained, by name."""
         for name, parameter in self._named.items():
             parameter.copy_(share_out(weights[name], parameter))
+
+
+def random_states(device: torch.device) -> Tensors:
+    """Return where the random numbers are that a step may draw."""
+    states = {CPU: torch.get_rng_state()}
+    return {**states, GPU: torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
+
+
+@contextlib.contextmanager
+def explaining_full_memory(place: str) -> Iterator[None]:
+    """Say what to lower where memory is full; raise TrainingError, which names the place."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise TrainingError(
+            f"{place}: memory is full; lower training.micro_batch or context"
+        ) from error
 
 
 def train(

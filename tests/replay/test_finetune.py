@@ -384,3 +384,45 @@ def test_probes_find_a_share_that_keeps_to_the_budget(
 def test_auto_without_a_budget_is_refused(make_config: MakeConfig) -> None:
     with pytest.raises(ValueError, match="auto needs a forgetting_budget"):
         make_config(replay_fractions="auto")
+
+
+def test_dropout_depends_on_the_run_alone(
+    make_config: MakeConfig, tiny_model: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "attention_dropout": 0.3}))
+    found = []
+    for fractions in ((0.0, 0.25), (0.25,)):
+        chosen = make_config(
+            base={"kind": "pretrained", "path": "model"}, replay_fractions=fractions, seeds=(0,)
+        )
+        manifest = run(chosen, tmp_path, Store(tmp_path / f"store-{len(fractions)}"))
+        found.append([row for row in manifest.evaluations if row.arm == "replay 0.25"])
+    assert found[0] == found[1] != []
+
+
+TEMPLATE = (
+    "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}[assistant] {% endif %}"
+)
+
+
+def test_a_model_keeps_the_template_that_it_was_taught_with(
+    make_config: MakeConfig, tiny_model: Path, tmp_path: Path, store: Store
+) -> None:
+    answer = {"role": "assistant", "content": "Yes"}
+    chats = [{"messages": [{"role": "user", "content": f"{n}?"}, answer]} for n in range(40)]
+    (tmp_path / "chats.jsonl").write_text("\n".join(json.dumps(row) for row in chats))
+    (tmp_path / "mine.jinja").write_text(TEMPLATE)
+    task = {"kind": "records", "path": "chats.jsonl", "num_heldout": 8}
+    config = make_config(
+        task={**task, "chat_template": "mine.jinja"},
+        base={"kind": "pretrained", "path": str(tiny_model)},
+        seeds=(0,),
+    )
+    run(config, tmp_path, store)
+    folder = tmp_path / "out" / "checkpoints" / "replay-0.25-seed0"
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    text = tokenizer.apply_chat_template(chats[0]["messages"], tokenize=False)
+    assert text == "[user] 0?\n[assistant] Yes\n"

@@ -60,4 +60,18 @@ def test_the_recommended_share_keeps_to_the_budget_and_less_does_not(
 
 def test_where_nothing_is_forgotten_there_is_no_law() -> None:
     assert fit_law([Point(1_000, share, -0.01) for share in (0.0, 0.1)] * 5) is None
-    assert fit_law([Point(1_000, 0.0, 0.5)] * 9) is None
+    with pytest.raises(ValueError, match="too few points"):
+        fit_law([Point(1_000, 0.0, 0.5)] * 9)
+
+
+def test_where_a_little_replay_keeps_all_a_little_is_recommended() -> None:
+    """Not none: what replay keeps from rising says nothing of what happens without it."""
+    points = [Point(n * 1_000, 0.0, 0.3 * n) for n in (1, 2, 3)]
+    points += [Point(n * 1_000, share, rise) for n in (1, 2, 3)
+               for share, rise in ((0.02, 4e-4), (0.1, -1e-3), (0.3, -2e-3))]  # fmt: skip
+    law = fit_law(points)
+    assert law is not None
+    share = smallest_fraction(law, 10_000, budget=0.1)
+    assert share is not None
+    assert 0 < share <= 0.1
+    assert float(law.rise(10_000, 0.0)) == pytest.approx(3, rel=0.2)

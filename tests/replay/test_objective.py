@@ -104,17 +104,28 @@ def test_without_a_gradient_the_losses_are_the_same() -> None:
         assert torch.equal(ours(hidden, head, targets, None)[1], expected)
 
 
-def test_what_is_no_plain_layer_does_its_own_work() -> None:
-    """As an output layer with adapters, and logits that a model caps."""
+def test_logits_that_a_model_makes_itself_are_taken_as_they_are() -> None:
+    """By an output layer with adapters, say, or capped."""
     head, hidden = layer(bias=False), torch.randn(9, WIDTH)
     targets = torch.randint(0, VOCABULARY, (9,))
     taught = Predictions(torch.randn(4, WIDTH), layer(bias=False, seed=1))
     expected = whole(hidden, head, targets, taught)
-    for predictions in (
-        Predictions(hidden, torch.nn.Sequential(head)), Predictions(head(hidden), None)
-    ):  # fmt: skip
-        for one, two in zip(objective(predictions, targets, taught, SCALE), expected, strict=True):
+    for teacher in (taught, Predictions(taught.logits(), None)):
+        found = objective(Predictions(head(hidden), None), targets, teacher, SCALE)
+        for one, two in zip(found, expected, strict=True):
             assert torch.allclose(one, two, atol=1e-6)
+
+
+def test_a_teacher_in_half_precision_teaches_a_model_in_full() -> None:
+    """A norm on a GPU gives 32 bits even where the weights of the output layer have 16."""
+    head, hidden = layer(bias=True), torch.randn(9, WIDTH)
+    targets = torch.randint(0, VOCABULARY, (9,))
+    rounded = layer(bias=True, seed=1).to(torch.bfloat16)
+    taught = Predictions(torch.randn(4, WIDTH), rounded)
+    exact = Predictions(taught.values, layer(bias=True, seed=1))
+    found = ours(hidden, head, targets, taught)[0]
+    expected = whole(hidden, head, targets, exact)[0]
+    assert found.item() == pytest.approx(expected.item(), rel=0.02)
 
 
 def test_divergence_is_the_sum_over_the_vocabulary() -> None:

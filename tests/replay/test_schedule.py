@@ -131,7 +131,16 @@ def test_hashed_order_is_a_permutation(seed: int, size: int) -> None:
 
 
 def test_orders_are_the_same_everywhere() -> None:
-    order = task_order(7, num_sequences=100, num_steps=30, batch_size=5)
+    order = task_order(7, np.arange(100), num_steps=30, batch_size=5)
     digest = hashlib.sha256(order.astype("<i8").tobytes()).hexdigest()
     assert digest.startswith("ae539e9497f6db0d")
-    assert (order != task_order(8, 100, 30, 5)).any()
+    assert (order != task_order(8, np.arange(100), 30, 5)).any()
+
+
+def test_sequences_without_a_loss_are_not_drawn() -> None:
+    """A text one token longer than the context leaves one that nothing predicts."""
+    scored = np.array([3, 0, 5, 0, 7])
+    pool = Pool(np.array([4, 0]), ("web", "web"), {"web": 1.0})
+    plan = plan_run(0, scored, pool, 0.25, num_steps=20, batch_size=2)
+    assert set(plan.task.ravel().tolist()) == {0, 2, 4}
+    assert set(plan.anchor.tolist()) == {0}

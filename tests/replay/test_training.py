@@ -1,7 +1,9 @@
 """The training step: what may not change its result, and what may."""
 
 import copy
+import shutil
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedModel
 
 from pipeline.errors import InputError, TrainingError
 from pipeline.replay.adapters import ADAPTER_FACTS, ADAPTER_WEIGHTS
+from pipeline.replay.attention import prepare_attention
 from pipeline.replay.batch import Batch, make_batch
 from pipeline.replay.decoder import load_decoder, reproducible
 from pipeline.replay.losses import has_plain_head, next_token_logits, scored_losses
@@ -73,6 +76,16 @@ def test_activations_computed_again_give_the_same_losses(tiny_model: Path) -> No
     _, kept = trained(tiny_model)
     _, again = trained(tiny_model, TrainingSettings(activation_checkpointing=True))
     assert again == pytest.approx(kept, rel=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="torch.compile needs a compiler")
+def test_a_compiled_model_has_the_same_losses(tiny_model: Path) -> None:
+    _, plain = trained(tiny_model)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the compiler's own parts
+        _, compiled = trained(tiny_model, TrainingSettings(compile=True))
+    assert compiled == pytest.approx(plain, rel=1e-4)
 
 
 def test_bfloat16_trains_to_nearly_the_same_losses_with_weights_of_32_bits(
@@ -156,6 +169,7 @@ def test_losses_are_those_of_all_logits(tiny_model: Path) -> None:
     )  # fmt: skip
     torch.manual_seed(0)
     capped = Gemma2ForCausalLM(config).eval()
+    prepare_attention(capped, "dense")
     for model, is_plain in ((load_decoder(tiny_model), True), (capped, False)):
         batch = batches()[0]
         with torch.inference_mode():

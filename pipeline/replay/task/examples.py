@@ -4,7 +4,6 @@ What every kind of task gives, and how examples are held out. Always true: an ex
 group (the document, or the prompt), and a group is wholly for training or wholly held out.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from typing import TypeVar
@@ -41,7 +40,7 @@ class Candidates:
 
     examples: Sequence[Example | Chat]
     document_ids: frozenset[str] = frozenset()  # of the build: no other part may use these
-    skipped: dict[str, int] = field(default_factory=dict)  # reason → records
+    skipped: dict[str, int] = field(default_factory=dict)  # reason → records, or answers of chats
     shape: str = ""  # of records, as it was found
 
     @property
@@ -55,20 +54,14 @@ def hold_out(
 ) -> tuple[list[T], list[T]]:
     """Return items for training and held-out items; `groups` names the group of each item.
 
-    Groups are held out in order of a hash of their name, until they have `num_heldout` items or
-    a fifth of all items, whichever is fewer. Both sides are then cut to size.
+    Groups are taken in order of a hash of their name: first those held out, until they have
+    `num_heldout` items or a fifth of all, whichever is fewer, then those for training. Both sides
+    are cut to size in that order, as files are often sorted by topic, and are in the given one.
     """
-    sizes = Counter(groups)
+    ranked = sorted(range(len(items)), key=lambda place: hash_rank("task-heldout", groups[place]))
     wanted = min(num_heldout, max(1, int(MAX_HELDOUT_FRACTION * len(items))))
-    heldout_groups: set[str] = set()
-    count = 0
-    for group in sorted(sizes, key=lambda name: hash_rank("task-heldout", name)):
-        if count >= wanted:
-            break
-        heldout_groups.add(group)
-        count += sizes[group]
-    training: list[T] = []
-    heldout: list[T] = []
-    for item, group in zip(items, groups, strict=True):
-        (heldout if group in heldout_groups else training).append(item)
-    return training[:max_training], heldout[:wanted]
+    end = wanted  # of the groups that are held out: no group is on both sides
+    while end < len(ranked) and groups[ranked[end]] == groups[ranked[end - 1]]:
+        end += 1
+    training, heldout = ranked[end:][:max_training], ranked[:wanted]
+    return [items[place] for place in sorted(training)], [items[place] for place in sorted(heldout)]

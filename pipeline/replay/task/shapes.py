@@ -3,13 +3,14 @@
 Pure: JSON values in; a conversation, or a prompt with its completion, out. Shapes: `messages` (role
 and content), `sharegpt` (from and value), `alpaca` (instruction, input, output),
 `prompt_completion` and `text`. Always true: a record that lacks what its shape needs gives a reason
-instead, so every record is used or counted.
+instead, so every record is used or counted; all text is clean, as that of documents is.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pipeline.records import clean_text
 from schemas.finetune_inputs import RecordsTask
 
 Shape = Literal["messages", "sharegpt", "alpaca", "prompt_completion", "text"]
@@ -65,8 +66,11 @@ def read_shape(record: object, shape: Shape, task: RecordsTask) -> Conversation 
     if shape == "sharegpt":
         return _conversation(record.get("conversations"), "from", "value")
     if shape == "alpaca":
-        given = record.get("input") or ""
-        parts = [_text(record.get("instruction")), given if isinstance(given, str) else ""]
+        given = record.get("input")
+        parts = [
+            _text(record.get("instruction")),
+            clean_text(given) if isinstance(given, str) else "",
+        ]
         asked = {"role": "user", "content": "\n\n".join(part for part in parts if part.strip())}
         answer = {"role": "assistant", "content": _text(record.get("output"))}
         return Conversation((asked, answer))
@@ -86,7 +90,7 @@ def _conversation(turns: object, role: str, content: str) -> Conversation:
     if not isinstance(turns, list) or not turns:
         raise SkippedError(NO_TEXT)
     messages = tuple(_message(turn, role, content) for turn in turns)
-    if not any(each["role"] == "assistant" and each["content"].strip() for each in messages):
+    if not any(map(is_answer, messages)):
         raise SkippedError(NO_ANSWER)
     return Conversation(messages)
 
@@ -104,20 +108,33 @@ def _message(turn: object, role: str, content: str) -> Message:
         said = "".join(str(part.get("text", "")) for part in said)
     if not isinstance(said, str):
         raise SkippedError(NO_TEXT)
-    return {"role": known, "content": said}
+    return {"role": known, "content": clean_text(said)}
 
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip():
         raise SkippedError(NO_TEXT)
-    return value
+    return clean_text(value)
+
+
+def is_answer(message: Message) -> bool:
+    """Whether a message is the assistant's and says something."""
+    return message["role"] == "assistant" and bool(message["content"].strip())
 
 
 def plain(conversation: Conversation) -> str:
-    """Return what identifies a conversation's question: all before the first answer."""
-    asked = []
+    """Return what identifies a conversation's question: all before the first answer to a user.
+
+    A greeting that a chat opens with is no such answer, or all chats would have one question.
+    Where no user says anything, the system's text is what is answered.
+    """
+    spoken = {each["role"] for each in conversation.messages if each["content"].strip()}
+    asker = "user" if "user" in spoken else "system"
+    asked: list[str] = []
+    is_asked = False
     for message in conversation.messages:
-        if message["role"] == "assistant":
+        if is_asked and message["role"] == "assistant":
             break
+        is_asked |= message["role"] == asker and bool(message["content"].strip())
         asked.append(message["content"])
     return "\n\n".join(asked)

@@ -1,17 +1,20 @@
 """A chat template: messages to the text that the model was taught to see, answers marked.
 
 Reads `chat_template.jinja` or `tokenizer_config.json` of a model's folder, or the file that the
-task names. Always true: a template runs in Jinja's sandbox and reads no file; an answer's span is
-what the template adds for it after the prompt that the model would be given, its end-of-turn
-included; the date that some templates print is a fixed one, so the same chats give the same text.
+task names. Always true: a template runs in Jinja's sandbox and reads no file; an answer's span
+begins where the template marks it, or after the prompt that the model would be given, and ends with
+the turn, its end-of-turn included; the date that some templates print is a fixed one, so the same
+chats give the same text.
 """
 
 import datetime
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Template as Compiled
 from jinja2 import TemplateError, nodes
@@ -20,21 +23,36 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from pipeline.errors import InputError
-from pipeline.replay.task.shapes import Message
+from pipeline.replay.task.shapes import Message, is_answer
 
 TEMPLATE_FILE, CONFIG_FILE = "chat_template.jinja", "tokenizer_config.json"
 DATE = datetime.datetime(2024, 7, 26, tzinfo=datetime.UTC)
+MARK = "\ud800"  # where an answer begins: half a surrogate pair, which no clean message holds
 Span = tuple[int, int]  # of characters
 
 
 class _Generation(Extension):
-    """The tag that marks answers in some templates: here it changes nothing."""
+    """The tag around answers in some templates, as transformers has it: leaves a mark."""
 
     tags = {"generation"}
 
     def parse(self, parser: Parser) -> list[nodes.Node]:
-        next(parser.stream)
-        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+        line = next(parser.stream).lineno
+        mark = nodes.Output([nodes.TemplateData(MARK, lineno=line)], lineno=line)
+        return [mark, *parser.parse_statements(("name:endgeneration",), drop_needle=True)]
+
+
+class _Text(NamedTuple):
+    text: str
+    marks: tuple[int, ...]  # places
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The text of a chat, or of its first turns, and the spans of answers in it."""
+
+    text: str
+    answers: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -44,28 +62,52 @@ class ChatTemplate:
     source: str
     tokens: dict[str, str]  # bos_token, eos_token, …
 
-    def render(self, messages: Sequence[Message]) -> tuple[str, tuple[Span, ...]]:
-        """Return the text of a chat and the spans of its answers that can be told.
+    def render(self, messages: Sequence[Message]) -> list[Rendered]:
+        """Return a chat's text with the spans of all its answers, or a text for each answer.
 
+        Some templates cut or change earlier answers. Then each answer has the text up to it, which
+        is what the model sees when it answers. An answer whose span cannot be told is left out.
         Raises ValueError where the template refuses the messages.
         """
-        text = self._text(messages, is_prompt=False)
-        spans = []
-        for place, message in enumerate(messages):
-            if message["role"] == "assistant":
-                prompt = self._text(messages[:place], is_prompt=True)
-                answered = self._text(messages[: place + 1], is_prompt=False)
-                if answered.startswith(prompt) and text.startswith(answered):
-                    spans.append((len(prompt), len(answered)))
-        return text, tuple(span for span in spans if span[0] < span[1])
+        whole = self._text(messages, is_prompt=False).text
+        ends = [place + 1 for place, message in enumerate(messages) if is_answer(message)]
+        each = [found for end in ends if (found := self._last_answer(messages[:end]))]
+        if each and all(whole.startswith(found.text) for found in each):
+            return [Rendered(whole, tuple(span for found in each for span in found.answers))]
+        return each
 
-    def _text(self, messages: Sequence[Message], is_prompt: bool) -> str:
+    def _last_answer(self, messages: Sequence[Message]) -> Rendered | None:
+        """Return the text of messages that end with an answer, and its span; None if untold."""
+        answered = self._unless_refused(messages, is_prompt=False)
+        prompt = self._unless_refused(messages[:-1], is_prompt=True)
+        if answered is None:
+            return None
+        marks = answered.marks[-1:] if prompt is None else answered.marks[len(prompt.marks) :]
+        if marks:
+            start = marks[0]
+        elif prompt is not None and answered.text.startswith(prompt.text):
+            start = len(prompt.text)
+        else:
+            return None
+        end = len(answered.text)
+        return Rendered(answered.text, ((start, end),)) if start < end else None
+
+    def _unless_refused(self, messages: Sequence[Message], is_prompt: bool) -> _Text | None:
+        """Return the text, or None: a template may take a chat, and not its first turns alone."""
         try:
-            return _compiled(self.source).render(
+            return self._text(messages, is_prompt)
+        except ValueError:
+            return None
+
+    def _text(self, messages: Sequence[Message], is_prompt: bool) -> _Text:
+        try:
+            rendered = _compiled(self.source).render(
                 messages=list(messages), add_generation_prompt=is_prompt, tools=None, **self.tokens
             )
-        except (TemplateError, TypeError) as error:
+        except Exception as error:  # whatever a template's own arithmetic raises
             raise ValueError(str(error)) from error
+        parts = rendered.split(MARK)
+        return _Text("".join(parts), tuple(accumulate(len(part) for part in parts[:-1])))
 
 
 def find_template(folder: Path, given: Path | None) -> ChatTemplate | None:
@@ -84,7 +126,7 @@ def find_template(folder: Path, given: Path | None) -> ChatTemplate | None:
     }
     try:
         _compiled(source)
-    except TemplateError as error:
+    except Exception as error:  # Python's own, for what is nested too deeply
         raise InputError(f"{given or folder}: not a chat template: {error}") from error
     return ChatTemplate(source, tokens)
 
@@ -113,6 +155,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     return config if isinstance(config, dict) else {}
 
 
+@cache  # compiling takes a hundred times as long as rendering
 def _compiled(source: str) -> Compiled:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True,

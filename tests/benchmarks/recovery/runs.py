@@ -20,9 +20,10 @@ from pipeline.fingerprint import derive_seed
 from pipeline.replay.adapters import add_adapters
 from pipeline.replay.batch import Batch, make_batch
 from pipeline.replay.data import by_domain
-from pipeline.replay.decoder import load_decoder, reproducible
+from pipeline.replay.decoder import reproducible
 from pipeline.replay.evaluate import Heldout, choose_heldout
 from pipeline.replay.losses import autocast, scored_losses
+from pipeline.replay.model import load_whole
 from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
 from pipeline.replay.schedule import Plan, Pool, plan_mixture, plan_run
 from pipeline.replay.task.examples import Example
@@ -65,7 +66,7 @@ def fine_tune(run: Run, corpora: Path, size: Size, home: Path) -> dict[str, Any]
     """Return the losses after the run, the share of tokens that was replayed, and the time."""
     started = time.process_time()
     task = task_data(run.task, corpora, size, home)
-    model = load_decoder(home / "bases" / str(run.base))
+    model = load_whole(home / "bases" / str(run.base), SETTINGS)
     teacher = frozen(copy.deepcopy(model)) if ARM[run.arm].loss == "base" else None
     if run.arm == "low-rank":
         model = add_adapters(model, LORA)
@@ -87,7 +88,7 @@ def measure_base(base: int, task: str, corpora: Path, size: Size, home: Path) ->
     path = home / "runs" / f"base{base}-{task}.npz"
     if not path.is_file():
         with reproducible(1):
-            model = load_decoder(home / "bases" / str(base))
+            model = load_whole(home / "bases" / str(base), SETTINGS)
             _write(path, losses(model, heldout(task, base, corpora, size, home)))
 
 

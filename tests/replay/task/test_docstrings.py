@@ -97,6 +97,19 @@ def test_at_most_half_of_the_code_serves_the_task() -> None:
     assert docstring_candidates(documents[::-1], 100, 400).examples == candidates.examples
 
 
+def test_what_is_cut_is_not_the_end_of_the_file() -> None:
+    items = list(range(1000))
+    groups = [f"prompt {item}" for item in items]
+    training, heldout = hold_out(items, groups, num_heldout=100, max_training=400)
+    assert (len(training), len(heldout)) == (400, 100)
+    for side in training, heldout:
+        assert side == sorted(side)
+        by_quarter = [sum(item // 250 == quarter for item in side) for quarter in range(4)]
+        assert min(by_quarter) > len(side) / 8
+    more, _ = hold_out(items, groups, num_heldout=100, max_training=600)
+    assert set(training) < set(more)
+
+
 @settings(max_examples=60)
 @given(st.lists(st.sampled_from("abcdefg"), min_size=2, max_size=40), st.integers(1, 20))
 def test_no_group_is_on_both_sides(groups: list[str], num_heldout: int) -> None:

@@ -1,6 +1,7 @@
 """Records of every usual shape, as files have them, and what is wrong with some."""
 
 import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import InputError
+from pipeline.replay.task import records
 from pipeline.replay.task.examples import Candidates, Chat, Example
 from pipeline.replay.task.records import record_candidates
 from pipeline.replay.task.template import ChatTemplate
@@ -101,6 +103,60 @@ def test_what_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "task.jsonl").write_text('{"text": "fine"}\n{"text": \n')
     with pytest.raises(InputError, match=r"task\.jsonl.*2"):
         read(tmp_path / "task.jsonl")
+
+
+def topics(folder: Path, *topics: str, each: int = 100) -> Path:
+    rows = [{"prompt": f"{topic} {n}", "completion": "x"} for topic in topics for n in range(each)]
+    return jsonl(folder, *rows)
+
+
+def prompts(found: Candidates) -> list[str]:
+    return [example.prompt for example in found.examples if isinstance(example, Example)]
+
+
+def test_records_are_taken_from_all_over_the_file(tmp_path: Path) -> None:
+    path = topics(tmp_path, "art", "law", "sea")
+    found = read(path, num_wanted=30)
+    assert len(found.examples) == 30
+    assert found.skipped == {"not_needed": 270}
+    taken = prompts(found)
+    assert {prompt.split()[0] for prompt in taken} == {"art", "law", "sea"}
+    everything = prompts(read(path))
+    assert taken == [prompt for prompt in everything if prompt in set(taken)]
+    assert prompts(read(path, num_wanted=30)) == taken
+    assert set(taken) < set(prompts(read(path, num_wanted=40)))
+
+
+def test_records_that_cannot_be_used_give_way_to_others(tmp_path: Path) -> None:
+    refusing = ChatTemplate(
+        "{% if 'law' in messages[0].content %}{{ raise_exception('no law') }}{% endif %}"
+        + TEMPLATE.source,
+        {},
+    )
+    said = [f"{topic} {n}" for n in range(100) for topic in ("art", "law", "sea")]
+    rows = [{"instruction": each, "output": "x" if n % 5 else ""} for n, each in enumerate(said)]
+    found = read(jsonl(tmp_path, *rows), refusing, num_wanted=30)
+    assert len(found.examples) == 30
+    assert found.skipped["missing_field"] == 60
+    assert 0 < found.skipped["template_refuses"] < 30
+    assert len(found.examples) + sum(found.skipped.values()) == 300
+
+
+def test_few_records_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: weakref.WeakSet[object] = weakref.WeakSet()
+    most = 0
+    read_shape = records.read_shape
+
+    def watch(*args: Any) -> object:
+        nonlocal most
+        found = read_shape(*args)
+        alive.add(found)
+        most = max(most, len(alive))
+        return found
+
+    monkeypatch.setattr(records, "read_shape", watch)
+    assert len(read(topics(tmp_path, "art", "law", each=500), num_wanted=10).examples) == 10
+    assert most <= 10 * records.SPARE + 2
 
 
 REAL = {
