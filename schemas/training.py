@@ -46,7 +46,7 @@ class TrainingSettings(Frozen):
     """Compute activations again instead of keeping them: less memory, a third more time."""
     attention: Literal["auto", "flex", "dense"] = "auto"
     """How documents that are packed together are kept apart: `flex` skips what is not seen, on a
-    GPU; `dense` masks it; `auto`: flex where there is a GPU and the model's attention no dropout."""
+    GPU; `dense` masks it; `auto`: flex where there is a GPU and attention has no dropout."""
     compile: bool = False
     """Compile the model with torch.compile; the first step takes minutes."""
     checkpoint_every: PositiveInt = 200

@@ -45,8 +45,8 @@ class Run:
         with explaining_full_memory(self._label):
             self._model = load_for_training(base, config.training)
             teacher = load_teacher(self._model, base, config.training) if arm.fraction else None
+            shard(self._model, config.training, ranks)
         torch.manual_seed(derive_seed(arm.seed, f"dropout of rank {ranks.rank}"))
-        shard(self._model, config.training, ranks)
         self._training = Training(
             *(self._model, config.steps, config.learning_rate, self._label),
             *(config.training, teacher, ranks),
