@@ -121,10 +121,13 @@ class Training:
 
     def _add_up_gradients(self) -> None:
         """Average the gradients of weights that every rank holds whole; others are already."""
-        for parameter in self._named.values():
-            if self._ranks.size > 1 and not is_sharded(parameter):
-                own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
-                parameter.grad = self._ranks.total(own) / self._ranks.size
+        held = [each for each in self._named.values() if not is_sharded(each)]
+        if self._ranks.size == 1 or not held:
+            return
+        own = [torch.zeros_like(each) if each.grad is None else each.grad for each in held]
+        mean = self._ranks.total(torch.cat([each.flatten() for each in own])) / self._ranks.size
+        for each, part in zip(held, mean.split([each.numel() for each in held]), strict=True):
+            each.grad = part.view_as(each)
 
     @property
     def _place(self) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.benchmarks.recovery.protocol import SIZES
 from tests.benchmarks.recovery.report import write_report
-from tests.benchmarks.recovery.work import make_anchors, make_bases, make_runs
+from tests.benchmarks.recovery.work import make_bases, make_runs
 from tests.conftest import CORPORA
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -40,7 +40,6 @@ def main() -> None:
         os.environ.update(KEEP_MEMORY)  # of the workers, which are started anew
         with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
             make_bases(pool, CORPORA, size, home)
-            make_anchors(size, home)
             print(f"bases and anchors: {time.monotonic() - started:.0f} s", flush=True)
             make_runs(pool, CORPORA, size, home)
         print(f"all: {time.monotonic() - started:.0f} s", flush=True)

@@ -6,6 +6,7 @@ its builder sees the base's weights and tokenizer alone, never its mixture or it
 """
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -26,14 +27,14 @@ SAMPLE_BATCH = 256
 ORIGINS = ("same", "other", "unrelated")
 
 
-def build_anchors(size: Size, home: Path) -> None:
-    """Make every arm's anchor, unless it is there."""
+def build_anchors(size: Size, home: Path, bases: Sequence[int]) -> None:
+    """Make every arm's anchor for some bases, unless it is there."""
     for origin in ORIGINS:
         write_origin(home, origin)
-    for base in size.bases:
+    for base in bases:
         estimate(size, home, base)
     for arm in {arm.anchor: arm for arm in ARMS if arm.source in ORIGINS}.values():
-        for name, mixture in _mixtures(arm, size, home).items():
+        for name, mixture in _mixtures(arm, home, bases).items():
             _build(name, arm.source, mixture, size, home)
 
 
@@ -110,10 +111,10 @@ def _name(arm: str, base: int) -> str:
     return f"{anchor}-{base}" if ARM[arm].mixture == "estimated" else anchor
 
 
-def _mixtures(arm: Arm, size: Size, home: Path) -> dict[str, str | dict[str, float]]:
+def _mixtures(arm: Arm, home: Path, bases: Sequence[int]) -> dict[str, str | dict[str, float]]:
     """Return the target of each build of an arm, as a recipe has it."""
     if arm.mixture == "estimated":
-        files = {base: home / f"estimates/combined-{base}.yaml" for base in size.bases}
+        files = {base: home / f"estimates/combined-{base}.yaml" for base in bases}
         return {_name(arm.name, base): str(file) for base, file in files.items()}
     true = json.loads((home / "bases/0/base.json").read_text())["shares"]
     ranked = sorted(true, key=lambda domain: true[domain])

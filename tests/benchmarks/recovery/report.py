@@ -5,7 +5,7 @@ left out, and the table says on how many pairs of base and seed each row rests.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from itertools import product
@@ -48,7 +48,7 @@ def write_report(size: Size, home: Path, folder: Path) -> str:
     text = "\n\n".join(
         [
             "# How much of what the true data would save an anchor saves",
-            _setting(size, base, sum(_is_made(run, home) for run in planned(size))),
+            _setting(size, base, *_spent(size, home)),
             *(
                 _table(f"Task: {task}", of_task)
                 for task in TASKS
@@ -68,13 +68,15 @@ def write_report(size: Size, home: Path, folder: Path) -> str:
 
 
 def rows_of(
-    task: str, ratio: float, size: Size, home: Path, weights: dict[str, float], bases: Iterable[int]
+    task: str, ratio: float, size: Size, home: Path, weights: dict[str, float], bases: Sequence[int]
 ) -> list[Row]:
     """Return a row for each arm that has runs of this task and ratio, from some bases."""
     read = partial(_read, task, size, home, bases)
     none, oracle, distilled = read(NONE, 0.0), read(ORACLE, ratio), read(DISTILLED_ORACLE, ratio)
     rows = []
     for arm in ARMS:
+        if arm.is_control and arm.name != NONE and ratio != max(RATIOS):
+            continue  # the same at every ratio
         found = read(arm.name, 0.0 if arm.is_control else ratio)
         if not (set(found) & set(none) & set(oracle)):
             continue
@@ -99,7 +101,7 @@ def rows_of(
 
 
 def _read(
-    task: str, size: Size, home: Path, bases: Iterable[int], arm: str, ratio: float
+    task: str, size: Size, home: Path, bases: Sequence[int], arm: str, ratio: float
 ) -> dict[Any, dict[str, Any]]:
     """Return the arrays of an arm's runs by base and seed, with the base's own beside them."""
     found = {}
@@ -130,17 +132,24 @@ def _share(compared: Compared, none: Any, weights: dict[str, float], pairs: list
     return compared.forgetting.mean / without
 
 
-def _is_made(run: Run, home: Path) -> bool:
-    return (home / "runs" / f"{run.name}.npz").is_file()
+def _spent(size: Size, home: Path) -> tuple[int, float, float]:
+    """Return how many runs are made, and the minutes of a core that they and the bases took."""
+    facts = [json.loads((home / f"bases/{n}/base.json").read_text()) for n in size.bases]
+    files = [home / "runs" / f"{run.name}.npz" for run in planned(size)]
+    made = [float(np.load(file)["core_seconds"]) for file in files if file.is_file()]
+    return len(made), sum(made) / 60, sum(each["core_seconds"] for each in facts) / 60
 
 
-def _setting(size: Size, base: dict[str, Any], num_made: int) -> str:
+def _setting(
+    size: Size, base: dict[str, Any], num_made: int, of_runs: float, of_bases: float
+) -> str:
     return (
         f"Size {size.name}: {base['num_parameters']:,} parameters, read {base['num_tokens']:,} "
         f"tokens once; {size.num_bases} bases, {size.num_seeds} seeds of each; {size.steps} steps "
         f"of {size.batch_size} task sequences of {size.context} tokens, learning rate "
         f"{size.rate:g}; {size.heldout_rows} held-out rows a domain. {num_made} of "
-        f"{len(planned(size))} planned runs are made.\n\n"
+        f"{len(planned(size))} planned runs are made, in {of_runs:.0f} minutes of a core; bases "
+        f"took {of_bases:.0f}.\n\n"
         f"`python -m tests.benchmarks.recovery --size {size.name}` (or `make prove`)\n\n"
         "F: rise of the held-out loss over the base, nats a token, domains weighted by the base's "
         "mixture. R: the part of what the oracle saves, replay of the base's own training "

@@ -22,15 +22,17 @@ REPORT_EVERY = 10  # runs
 
 
 def make_bases(pool: Executor, corpora: Path, size: Size, home: Path) -> None:
-    """Deal the documents, train the tokenizer, then the bases side by side."""
+    """Deal the documents, train the tokenizer, then the bases side by side; estimate and build.
+
+    Anchors are built while the over-trained base, the last, is still trained.
+    """
     write_parts(corpora, size, home)
     write_tokenizer(size, home)
-    _wait([pool.submit(write_base, size, home, base) for base in size.bases])
-
-
-def make_anchors(size: Size, home: Path) -> None:
-    """Estimate and build."""
-    build_anchors(size, home)
+    *bases, last = (pool.submit(write_base, size, home, base) for base in size.bases)
+    _wait(bases)
+    build_anchors(size, home, range(size.num_bases))
+    _wait([last])
+    build_anchors(size, home, [size.over_trained])
 
 
 def make_runs(pool: Executor, corpora: Path, size: Size, home: Path) -> None:
