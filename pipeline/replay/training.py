@@ -126,7 +126,7 @@ class Training:
             return
         own = [torch.zeros_like(each) if each.grad is None else each.grad for each in held]
         mean = self._ranks.total(torch.cat([each.flatten() for each in own])) / self._ranks.size
-        for each, part in zip(held, mean.split([each.numel() for each in held]), strict=True):
+        for each, part in zip(held, torch.split(mean, [w.numel() for w in held]), strict=True):
             each.grad = part.view_as(each)
 
     @property
