@@ -6,7 +6,7 @@ Prefect: what is wrong is said before a server is started for it.
 
 import importlib.util
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.acquire.world import open_world
@@ -116,6 +116,11 @@ def check_finetune(path: Path, overrides: Sequence[str], output: str | None) -> 
     folder = Path(output) if output else OUTPUTS / config.name
     check_writable(folder)
     return folder
+
+
+def is_follower(environment: Mapping[str, str]) -> bool:
+    """Whether torchrun started this process and another one leads, which runs the flow."""
+    return environment.get("RANK", "0") != "0"
 
 
 def base_of(path: Path) -> Path:

@@ -137,19 +137,20 @@ def finetune(
     debug: Debug = False,
 ) -> None:
     """Fine-tune with and without replay, and measure forgetting."""
-    from flows.check import check_finetune
+    from flows.check import check_finetune, is_follower
 
     if replay is not None:
         value = replay if replay == "auto" else f"[{replay}]"
         overrides = [*(overrides or ()), f"replay_fractions={value}"]
-    folder = check_finetune(config, overrides or (), output)
-    from flows.finetune import finetune_flow, follow, follows
+    if is_follower(os.environ):
+        from flows.finetune import follow
 
-    if follows(os.environ):
-        follow(str(config), str(folder), overrides)
+        follow(str(config), output, overrides)
         return
+    folder = check_finetune(config, overrides or (), output)
     say(f"Fine-tuning {config}")
     terminal.log_to_terminal()
+    from flows.finetune import finetune_flow
     from flows.server import needing_server, start_server
     from flows.summary import summarise_finetune
 

@@ -5,7 +5,6 @@ Run by `anchor finetune`, from Python, or by a deployment; the work is in `pipel
 
 import logging
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from prefect import flow, task
@@ -29,16 +28,19 @@ def run_finetune(config: FinetuneConfig, base: Path, output: Path, store: Path) 
         return finetune(config, base, output, Store(store), logger.info, ranks)
 
 
-def follows(environment: Mapping[str, str]) -> bool:
-    """Whether torchrun started this process and another one leads, which runs the flow."""
-    return environment.get("RANK", "0") != "0"
-
-
-def follow(config: str, output: str, overrides: list[str] | None = None) -> None:
+def follow(config: str, output: str | None = None, overrides: list[str] | None = None) -> None:
     """Take part in the fine-tune of the process that leads, in silence and without a flow."""
     logger.disabled = True
+    loaded, folder = _read(config, output, overrides)
+    run_finetune.fn(loaded, base_of(Path(config)), folder, DEFAULT_STORE)
+
+
+def _read(
+    config: str, output: str | None, overrides: list[str] | None
+) -> tuple[FinetuneConfig, Path]:
+    """Return what is asked for, and the folder of the result."""
     loaded = load_config(Path(config), FinetuneConfig, overrides or [])
-    run_finetune.fn(loaded, base_of(Path(config)), Path(output), DEFAULT_STORE)
+    return loaded, OUTPUTS / loaded.name if output is None else Path(output)
 
 
 @flow(name="anchor-finetune", flow_run_name="finetune {config}", persist_result=False)
@@ -55,8 +57,7 @@ def finetune_flow(
     """
     from pipeline.report.page import write_report
 
-    loaded = load_config(Path(config), FinetuneConfig, overrides or [])
-    folder = OUTPUTS / loaded.name if output is None else Path(output)
+    loaded, folder = _read(config, output, overrides)
     manifest = run_finetune(loaded, base_of(Path(config)), folder, DEFAULT_STORE)
     write_report(folder, finetune=None)
     return manifest

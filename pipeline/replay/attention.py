@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 from transformers import AttentionInterface, AttentionMaskInterface, PreTrainedModel
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
@@ -157,6 +158,7 @@ def _attend_explicitly(
     value: torch.Tensor,
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
+    dropout: float = 0.0,
     softcap: float | None = None,
     s_aux: torch.Tensor | None = None,
     **_: Any,
@@ -168,12 +170,13 @@ def _attend_explicitly(
     if softcap is not None:
         scores = softcap * torch.tanh(scores / softcap)
     if attention_mask is None:
-        attention_mask = torch.ones_like(scores[:1, :1], dtype=torch.bool).tril()
+        num_earlier = key.shape[-2] - query.shape[-2]
+        attention_mask = torch.ones_like(scores[:1, :1], dtype=torch.bool).tril(num_earlier)
     scores = scores.masked_fill(~attention_mask, float("-inf"))
     if s_aux is not None:
         sinks = s_aux.to(scores.dtype).reshape(1, -1, 1, 1).expand(*scores.shape[:-1], 1)
         scores = torch.cat([scores, sinks], dim=-1)
-    weights = scores.softmax(-1)[..., : key.shape[-2]]
+    weights = functional.dropout(scores.softmax(-1)[..., : key.shape[-2]], dropout)
     return (weights @ value).transpose(1, 2).contiguous(), None
 
 

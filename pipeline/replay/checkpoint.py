@@ -20,6 +20,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from pipeline.errors import IntegrityError
 from pipeline.fingerprint import file_sha256
 from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.training import Training
@@ -63,9 +64,18 @@ class Checkpoints:
                 shutil.rmtree(path, ignore_errors=True)
 
     def restore(self, training: Training) -> dict[str, Any] | None:
-        """Bring a training to the last whole checkpoint; return its record, or None without one."""
-        if not self.folder.is_dir():
-            return None
+        """Bring a training to the last whole checkpoint; return its record, or None without one.
+
+        Raises IntegrityError where ranks do not find the same one.
+        """
+        record = self._restore(training)
+        if self.ranks.tell(training.step) != training.step:
+            raise IntegrityError(
+                f"{self.folder}: not all ranks see its checkpoints; share the store"
+            )
+        return record
+
+    def _restore(self, training: Training) -> dict[str, Any] | None:
         for path in sorted(self.folder.glob("step-*"), reverse=True):
             found = self._read(path)
             if found is not None:

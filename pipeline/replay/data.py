@@ -4,6 +4,7 @@ Takes documents and examples, gives packed sequences; writes nothing. Always tru
 sequence holds documents of one domain, so that a domain's share can be held in tokens.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
 from pipeline.replay.schedule import Pool, feasible_shares
 from pipeline.replay.task.docstrings import docstring_candidates
 from pipeline.replay.task.examples import Candidates, hold_out
-from pipeline.replay.task.records import record_candidates
+from pipeline.replay.task.records import NOT_NEEDED, record_candidates
 from pipeline.replay.task.template import find_template
 from pipeline.replay.tokenizer import END_OF_TEXT, TextEncoder, load_tokenizer
 from schemas.domain import DOMAINS
@@ -89,7 +90,9 @@ def prepare_task(candidates: Candidates, encoder: TextEncoder, config: FinetuneC
             "task: all examples come from one document or prompt, so none can be held out; "
             "give examples of at least two"
         )
-    skipped = {**candidates.skipped, "longer_than_context": len(encoded) - len(kept)}
+    num_unused = len(kept) - len(training) - len(heldout)
+    skipped = Counter(candidates.skipped)
+    skipped.update({NOT_NEEDED: num_unused, "longer_than_context": len(encoded) - len(kept)})
     return TaskData(
         training=pack(training, config.context, encoder.end),
         heldout=_heldout(heldout, TASK, encoder, config.context, len(heldout)),

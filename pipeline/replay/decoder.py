@@ -24,12 +24,12 @@ from transformers import (
 
 from pipeline.errors import InputError
 from pipeline.replay.attention import prepare_attention
+from pipeline.replay.task.template import TEMPLATE_FILE
 from pipeline.replay.tokenizer import END_OF_TEXT, TOKENIZER_FILE, TextEncoder
 from schemas.finetune_inputs import FreshDecoder
 
 NUM_MLP_UNITS = 8 / 3  # per hidden unit: a gated MLP with as many weights as one of 4 (Llama)
 ROUNDING = 32
-TEMPLATE_FILE = "chat_template.jinja"
 TOKENIZER_FILES = (
     TOKENIZER_FILE, "tokenizer_config.json", "special_tokens_map.json", TEMPLATE_FILE,
 )  # fmt: skip
@@ -105,6 +105,8 @@ def load_decoder(
             quantization_config=quantization,
             output_loading_info=True,
         )
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
     except Exception as error:  # of many kinds: files cut or foreign, shapes, unknown settings
         raise InputError(
             f"{folder}: cannot be loaded as a causal language model: {error}"

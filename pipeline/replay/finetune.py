@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint import fingerprint
+from pipeline.fingerprint import file_sha256, fingerprint
 from pipeline.output import check_writable
 from pipeline.replay.account import as_evaluations, describe
 from pipeline.replay.arm import Arm, ArmResult, Experiment, arm_facts, run_arm
@@ -64,8 +64,7 @@ def finetune(
     inputs = ranks.first(lambda: read_inputs(config, base, store))
     with reproducible(num_threads(config.threads)):
         start = ranks.first(lambda: obtain_base(config, inputs, store, progress))
-        experiment, task = prepare(config, inputs, start, ranks)
-        experiment = replace(experiment, chat_template=_own_template(config, base))
+        experiment, task = prepare(config, inputs, start, _own_template(config, base), ranks)
         before = measure_base(experiment)
         experiment = replace(experiment, before=before)
         progress(f"base: {describe(before)}")
@@ -121,7 +120,11 @@ def measure_base(experiment: Experiment) -> dict[str, Loss]:
 
 
 def prepare(
-    config: FinetuneConfig, inputs: Inputs, start: BaseModel, ranks: Ranks = ALONE
+    config: FinetuneConfig,
+    inputs: Inputs,
+    start: BaseModel,
+    template: Path | None,
+    ranks: Ranks = ALONE,
 ) -> tuple[Experiment, TaskData]:
     """Tokenise and pack task, anchor and held-out documents with the base's tokenizer."""
     encoder = load_tokenizer(start.folder)
@@ -131,6 +134,7 @@ def prepare(
         base_folder=start.folder,
         identity=fingerprint(
             (start.identity, inputs.identity, inputs.candidates.identity),
+            file_sha256(template) if template else None,
             (config.task.max_examples, config.task.num_heldout, config.heldout_sequences),
             (config.context, num_threads(config.threads), ranks.size, training_versions()),
         ),
@@ -138,6 +142,7 @@ def prepare(
         anchor=pack_corpus(inputs.split.anchor, inputs.shares, encoder, config.context),
         heldout={**prepare_heldout(inputs.anchor.heldout, encoder, config), TASK: task.heldout},
         before={},
+        chat_template=template,
         ranks=ranks,
     )
     return experiment, task

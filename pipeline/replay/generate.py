@@ -28,7 +28,7 @@ from pipeline.replay.tokenizer import TextEncoder, load_tokenizer, read_model_co
 from pipeline.replay.versions import training_versions
 from pipeline.store import Store
 
-VERSION = 1  # raise it when the same model and settings give other samples
+VERSION = 2  # raise it when the same model and settings give other samples
 STAGE = "model-samples"
 SAMPLES_FILE = "samples.parquet"
 PART_SAMPLES = 512

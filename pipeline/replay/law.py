@@ -73,7 +73,7 @@ def fit_law(points: Sequence[Point]) -> Law | None:
     ]
     best = min(fits, key=lambda fit: float(fit.cost))
     log_scale, beta, log_efficiency, alpha = map(float, best.x)
-    spread = float(np.exp(np.sqrt(np.mean(misfit(best.x) ** 2))))
+    spread = float(np.exp(np.sqrt(np.mean(misfit(best.x)[~is_noise] ** 2))))
     return Law(float(np.exp(log_scale)), beta, float(np.exp(log_efficiency)), alpha, spread)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 CHUNK_BYTES = {"cpu": 2**24, "cuda": 2**29}  # of logits: what a cache or its like holds
@@ -83,6 +84,7 @@ class _Objective(torch.autograd.Function):
         return minimised, losses
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *slopes: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         of_layer = (None if each is None else each.mul_(slopes[0]) for each in ctx.gradients)
         return (*of_layer, None, None, None)

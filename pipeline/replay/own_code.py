@@ -1,4 +1,4 @@
-"""Nothing that a library would fetch is run.
+"""Imports of libraries that would fetch code and run it.
 
 bitsandbytes, which peft imports, asks the hub for a kernel as it is imported, and runs it, where
 the package `kernels` is installed and the processor has instructions for bfloat16.
@@ -20,10 +20,13 @@ def without_fetched_code() -> Iterator[None]:
     modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
     before = modules.get(FETCHER)
     modules[FETCHER] = None  # an import of it fails
-    logging.getLogger(COMPLAINS).setLevel(logging.ERROR)
+    logger = logging.getLogger(COMPLAINS)
+    level = logger.level
+    logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
+        logger.setLevel(level)
         del modules[FETCHER]
         if before is not None:
             modules[FETCHER] = before

@@ -19,6 +19,7 @@ from schemas.finetune import ProbePoint, Recommendation
 
 FRACTIONS = (0.0, 0.02, 0.1, 0.3)
 PART_OF_RUN = 0.3
+MIN_STEPS = 10  # of a run: a probe takes three of them
 NUM_MEASUREMENTS = 3
 DIGITS = 3  # of a recommended share
 
@@ -34,6 +35,8 @@ def recommend(
     budget = config.forgetting_budget
     if budget is None:
         raise ValueError("a share is recommended for a budget")
+    if config.steps < MIN_STEPS:
+        raise InputError(f"steps: {config.steps} are too few for probes; give {MIN_STEPS} or more")
     points, total = _probe(experiment, store, progress)
     law = fit_law(points)
     measured = tuple(ProbePoint(**vars(point)) for point in points)

@@ -31,6 +31,12 @@ if TYPE_CHECKING:
     from pipeline.replay.arm import Arm
 
 
+LESS_WEIGHTS = (
+    "train adapters (training.low_rank), quantised ones (quantize: nf4) or without a teacher "
+    "(replay_loss: cross_entropy)"
+)
+
+
 class Run:
     """A run on its way, begun or taken up again."""
 
@@ -42,7 +48,7 @@ class Run:
         self._checkpoints, self._progress, self._log = checkpoints, progress, log
         self._label = f"{'probe of ' if arm.stop_after else ''}{arm.name}, seed {arm.seed}"
         ranks = arm.experiment.ranks
-        with explaining_full_memory(self._label):
+        with explaining_full_memory(f"{self._label}, loading", LESS_WEIGHTS):
             self._model = load_for_training(base, config.training)
             teacher = load_teacher(self._model, base, config.training) if arm.fraction else None
             shard(self._model, config.training, ranks)

@@ -180,14 +180,14 @@ def random_states(device: torch.device) -> Tensors:
 
 
 @contextlib.contextmanager
-def explaining_full_memory(place: str) -> Iterator[None]:
-    """Say what to lower where memory is full; raise TrainingError, which names the place."""
+def explaining_full_memory(
+    place: str, advice: str = "lower training.micro_batch or context"
+) -> Iterator[None]:
+    """Say what to do where memory is full; raise TrainingError, which names the place."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise TrainingError(
-            f"{place}: memory is full; lower training.micro_batch or context"
-        ) from error
+        raise TrainingError(f"{place}: memory is full; {advice}") from error
 
 
 def train(

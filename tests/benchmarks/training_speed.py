@@ -124,6 +124,8 @@ def our_speed(
         batch = make_batch(packed.select(chosen))
         spent += time.perf_counter() - before
         training.advance(batch)
+    if bench.device == "cuda":
+        torch.cuda.synchronize()
     seconds = time.perf_counter() - started
     return rows[1:].size * packed.tokens.shape[1] / seconds, spent / seconds
 

@@ -33,7 +33,7 @@ from transformers import (
 from pipeline.errors import InputError
 from pipeline.replay.attention import DENSE, FLEX, block_mask, dense_mask, prepare_attention
 from pipeline.replay.batch import make_batch
-from pipeline.replay.losses import autocast, scored_losses
+from pipeline.replay.losses import autocast, loss_terms, scored_losses
 from pipeline.replay.packing import Packed, Tokenized, pack
 
 SHAPE: dict[str, Any] = {
@@ -121,7 +121,7 @@ def test_a_gpu_s_gradients_are_those_of_a_dense_mask(name: str, packed: Packed) 
     for wanted in ("dense", "flex"):
         model = make_model(name).to("cuda").train()  # type: ignore[arg-type]
         prepare_attention(model, wanted)
-        scored_losses(model, batch).sum().backward()  # type: ignore[no-untyped-call]
+        loss_terms(model, batch)[0].backward()  # type: ignore[no-untyped-call]
         gradients.append(
             torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
         )

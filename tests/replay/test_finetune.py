@@ -144,6 +144,17 @@ def test_a_task_from_a_file(make_config: MakeConfig, tmp_path: Path, store: Stor
     assert all(f.low is None for f in manifest.forgetting)
 
 
+def test_every_record_is_used_or_counted(
+    make_config: MakeConfig, tmp_path: Path, store: Store
+) -> None:
+    rows = [{"prompt": f"{n // 2} plus {n} is", "completion": f" {2 * n}"} for n in range(300)]
+    (tmp_path / "task.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    task = {"kind": "records", "path": "task.jsonl", "num_heldout": 8, "max_examples": 100}
+    facts = run(make_config(task=task, seeds=(0,)), tmp_path, store).task
+    used = facts["num_examples"] + facts["num_heldout_examples"]
+    assert (facts["num_examples"], used + facts["skipped"]["not_needed"]) == (100, 300)
+
+
 def test_what_the_loss_is_measured_on_is_counted(
     make_config: MakeConfig, build_folder: Path, tmp_path: Path, store: Store
 ) -> None:

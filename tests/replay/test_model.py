@@ -65,11 +65,25 @@ def test_models_that_keep_documents_apart_are_taken(name: str, tmp_path: Path) -
     assert load_whole(save(FIT[name], tmp_path), TrainingSettings())
 
 
+@pytest.mark.parametrize("settings", [{}, {"dtype": "bfloat16", "low_rank": {"rank": 1}}])
 @pytest.mark.parametrize("name", UNFIT)
-def test_models_that_mix_packed_documents_are_refused(name: str, tmp_path: Path) -> None:
+def test_models_that_mix_packed_documents_are_refused(
+    name: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
     folder = save(UNFIT[name], tmp_path)
     with pytest.raises(InputError, match=r"packed"):
-        load_whole(folder, TrainingSettings())
+        load_for_training(folder, TrainingSettings.model_validate(settings))
+
+
+def test_full_memory_while_loading_is_no_fault_of_the_model(
+    tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(*_: object, **__: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", fill)
+    with pytest.raises(torch.OutOfMemoryError):
+        load_decoder(tiny_model)
 
 
 def without(folder: Path, name: str) -> None:

@@ -19,7 +19,13 @@ from pipeline.replay.finetune import finetune
 from pipeline.replay.ranks import ALONE, Ranks, joined
 from pipeline.store import UNFINISHED, Store
 from schemas.finetune import FinetuneConfig, FinetuneManifest
-from tests.replay.test_checkpoint import digests, losses_of, read_finetune, wait_for_step
+from tests.replay.test_checkpoint import (
+    digests,
+    last_step,
+    losses_of,
+    read_finetune,
+    wait_for_step,
+)
 from tests.replay.test_training import batches
 
 MakeConfig = Callable[..., FinetuneConfig]
@@ -33,6 +39,7 @@ from pipeline.replay.ranks import joined
 from pipeline.store import Store
 from schemas.finetune import FinetuneConfig
 folder = Path(sys.argv[1])
+(folder / f"{os.environ['RANK']}.pid").write_text(str(os.getpid()))
 config = FinetuneConfig.model_validate_json((folder / "config.json").read_text())
 with joined(os.environ) as ranks:
     finetune(config, folder, folder / "out", Store(folder / "store"), lambda line: None, ranks)
@@ -54,6 +61,14 @@ def start(folder: Path, config: FinetuneConfig, num_ranks: int = 2) -> subproces
 def run(folder: Path, config: FinetuneConfig, num_ranks: int = 2) -> FinetuneManifest:
     assert start(folder, config, num_ranks).wait() == 0
     return read_finetune(folder / "out")
+
+
+def kill(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Kill torchrun and its ranks, which it has put into sessions of their own."""
+    os.killpg(process.pid, signal.SIGKILL)
+    for path in folder.glob("*.pid"):
+        os.kill(int(path.read_text()), signal.SIGKILL)
+    process.wait()
 
 
 @given(st.integers(1, 5), st.integers(1, 4) | st.none(), st.integers(0, 5))
@@ -145,7 +160,7 @@ def test_killed_ranks_end_with_the_same_losses_and_bytes(
     killed = tmp_path / "killed"
     process = start(killed, config)
     wait_for_step(process, killed / "store" / UNFINISHED, 3)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    kill(process, killed)
+    assert last_step(killed / "store" / UNFINISHED) >= 3  # of an arm that is not done
     assert losses_of(run(killed, config)) == losses_of(expected)
     assert digests(killed) == digests(tmp_path / "whole") != {}

@@ -4,7 +4,7 @@ Reads JSONL, JSON or Parquet (also .gz .zst .bz2) by `pipeline.records`; writes 
 true: a file is read to its end, and which of its records are used is a matter of their place in it,
 by hash, so that a file sorted by topic gives all of them and more records hold all of fewer; a
 record that gives no example, and an answer of a chat that cannot be taught, is counted by reason;
-examples with one question are one group, so that no question is both taught and held out.
+examples with one first question are one group, so that it is not both taught and held out.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from pipeline.replay.task.shapes import (
     Shape,
     SkippedError,
     is_answer,
-    plain,
+    question_of,
     read_shape,
     shape_of,
 )
@@ -35,7 +35,7 @@ from schemas.finetune_inputs import RecordsTask
 NO_SPAN, REFUSED, SPELLS_SPECIAL, NOT_NEEDED = (
     "answers_not_found", "template_refuses", "spells_special_token", "not_needed",
 )  # fmt: skip
-SPARE = 2  # records kept for each example wanted: the template refuses some
+FIRST_KEPT, MORE_KEPT = 2, 8  # records kept for each example wanted: the template refuses some
 
 Ranked = tuple[bytes, int, Conversation | Pair]  # hash, place in the file, what the record holds
 
@@ -54,22 +54,27 @@ def record_candidates(
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; task.path must name a file of records")
-    shape, records = _shape(task, path, read_records(path))
-    skipped: Counter[str] = Counter()
-    ranked = nsmallest(SPARE * num_wanted, _ranked(records, shape, task, skipped))
-    has_chats = any(isinstance(found, Conversation) for _, _, found in ranked)
-    if template is None and has_chats and shape != "alpaca":
-        raise InputError(
-            f"{path}: its chats need a chat template, and the model's tokenizer has none; "
-            "name one with task.chat_template"
-        )
-    examples: list[tuple[int, Example | Chat]] = []
-    for _, place, found in ranked:
-        if len(examples) >= num_wanted:
+    num_kept = FIRST_KEPT * num_wanted
+    while True:
+        shape, records = _shape(task, path, read_records(path))
+        skipped: Counter[str] = Counter()
+        ranked = nsmallest(num_kept, _ranked(records, shape, task, skipped))
+        has_chats = any(isinstance(found, Conversation) for _, _, found in ranked)
+        if template is None and has_chats and shape != "alpaca":
+            raise InputError(
+                f"{path}: its chats need a chat template, and the model's tokenizer has none; "
+                "name one with task.chat_template"
+            )
+        examples: list[tuple[int, Example | Chat]] = []
+        for _, place, found in ranked:
+            if len(examples) >= num_wanted:
+                break
+            skipped[NOT_NEEDED] -= 1
+            made = _examples(found, template, special, skipped)
+            examples += [(place, example) for example in made]
+        if len(examples) >= num_wanted or len(ranked) < num_kept:
             break
-        skipped[NOT_NEEDED] -= 1
-        made = _examples(found, template, special, skipped)
-        examples += [(place, example) for example in made]
+        num_kept *= MORE_KEPT  # most could not be used: the file is read again
     if not examples:
         raise InputError(_nothing(path, shape, skipped))
     in_order = [example for _, example in sorted(examples, key=itemgetter(0))]
@@ -141,7 +146,7 @@ def _examples(
         return []
     num_answers = sum(map(is_answer, found.messages))
     skipped[NO_SPAN] += num_answers - sum(len(each.answers) for each in rendered)
-    return [Chat(_group(plain(found)), each.text, each.answers) for each in rendered]
+    return [Chat(_group(question_of(found)), each.text, each.answers) for each in rendered]
 
 
 def _headed(found: Conversation) -> Example:

@@ -122,19 +122,15 @@ def is_answer(message: Message) -> bool:
     return message["role"] == "assistant" and bool(message["content"].strip())
 
 
-def plain(conversation: Conversation) -> str:
-    """Return what identifies a conversation's question: all before the first answer to a user.
+def question_of(conversation: Conversation) -> str:
+    """Return what identifies a conversation: the first that a user asks, else the system's text.
 
-    A greeting that a chat opens with is no such answer, or all chats would have one question.
-    Where no user says anything, the system's text is what is answered.
+    What a system says before it, or a chat's greeting, makes no other question of it; nor do later
+    turns, so that one that is a later turn of another chat is a question of its own.
     """
-    spoken = {each["role"] for each in conversation.messages if each["content"].strip()}
-    asker = "user" if "user" in spoken else "system"
-    asked: list[str] = []
-    is_asked = False
-    for message in conversation.messages:
-        if is_asked and message["role"] == "assistant":
-            break
-        is_asked |= message["role"] == asker and bool(message["content"].strip())
-        asked.append(message["content"])
-    return "\n\n".join(asked)
+    said = [each for each in conversation.messages if each["content"].strip()]
+    for role in ("user", "system"):
+        for message in said:
+            if message["role"] == role:
+                return message["content"]
+    return ""

@@ -62,7 +62,8 @@ def write_report(size: Size, home: Path, folder: Path) -> str:
     )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README.md").write_text(text)
-    (folder / "results.json").write_text(json.dumps(rows, indent=1) + "\n")
+    results = {"bases": rows, "over-trained base": contrast}
+    (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n")
     (folder / "recovery.svg").write_text(draw([r for r in rows if r["task"] == PRIMARY_TASK]))
     return text
 

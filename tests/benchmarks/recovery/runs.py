@@ -5,7 +5,6 @@ on where it was. Always true: with one base, task and seed, all arms see the sam
 the same steps, and all measure the same held-out rows.
 """
 
-import copy
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,22 +26,18 @@ from pipeline.replay.model import load_whole
 from pipeline.replay.packing import Packed, Tokenized, concatenate, pack
 from pipeline.replay.schedule import Plan, Pool, plan_mixture, plan_run
 from pipeline.replay.task.examples import Example
-from pipeline.replay.teacher import frozen
+from pipeline.replay.teacher import load_teacher
 from pipeline.replay.tokenizer import load_tokenizer
 from pipeline.replay.training import train
-from schemas.training import LowRank
 from tests.benchmarks.recovery.anchors import anchor_corpus
 from tests.benchmarks.recovery.bases import base_corpus
 from tests.benchmarks.recovery.parts import heldout_documents
-from tests.benchmarks.recovery.protocol import ARM, SETTINGS, Run, Size
+from tests.benchmarks.recovery.protocol import ARM, LONGER, LORA, RECALL_STEPS, SETTINGS, Run, Size
 from tests.benchmarks.recovery.sources import task_texts
 
 TASK, SEEN = "task", "seen"  # held-out examples of the task; rows that the base has read
 EVALUATION_ROWS = 32
 HELDOUT_EXAMPLES = 300
-LONGER = 4 / 3  # as many tokens as with 25 % replay
-RECALL_STEPS = 10
-LORA = LowRank(rank=8, alpha=16)
 Losses = dict[str, np.ndarray]  # NAME: nats, NAME-tokens: their number; each [rows]
 
 
@@ -66,8 +61,9 @@ def fine_tune(run: Run, corpora: Path, size: Size, home: Path) -> dict[str, Any]
     """Return the losses after the run, the share of tokens that was replayed, and the time."""
     started = time.process_time()
     task = task_data(run.task, corpora, size, home)
-    model = load_whole(home / "bases" / str(run.base), SETTINGS)
-    teacher = frozen(copy.deepcopy(model)) if ARM[run.arm].loss == "base" else None
+    base = home / "bases" / str(run.base)
+    model = load_whole(base, SETTINGS)
+    teacher = load_teacher(model, base, SETTINGS) if ARM[run.arm].loss == "base" else None
     if run.arm == "low-rank":
         model = add_adapters(model, LORA)
     num_steps = round(size.steps * LONGER) if run.arm == "longer" else size.steps

@@ -295,7 +295,7 @@ def test_chats_that_open_with_one_greeting_have_questions_of_their_own(tmp_path:
         for question in ("Why?", "How?", "Why?")
     ]
     groups = [each.group for each in candidates(tmp_path, CHATML, *chats).examples]
-    assert len(set(groups)) == 6
+    assert len(set(groups)) == 2  # the question counts, not what comes before it
     assert groups[::3] == groups[2::3]
     told = [[system, assistant(answer)] for answer in ("yes", "no")]
     assert len({each.group for each in candidates(tmp_path, CHATML, *told).examples}) == 1

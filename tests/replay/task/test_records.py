@@ -156,7 +156,7 @@ def test_few_records_are_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setattr(records, "read_shape", watch)
     assert len(read(topics(tmp_path, "art", "law", each=500), num_wanted=10).examples) == 10
-    assert most <= 10 * records.SPARE + 2
+    assert most <= 10 * records.FIRST_KEPT + 2
 
 
 REAL = {
@@ -176,3 +176,22 @@ def test_real_files_of_instructions_are_read_whole(name: str) -> None:
     assert found.shape in {"alpaca", "prompt_completion"}
     total = len(found.examples) + sum(found.skipped.values())
     assert len(found.examples) > 0.95 * total
+
+
+def test_usable_records_are_found_among_many_that_are_not(tmp_path: Path) -> None:
+    """A template that refuses nearly all must not make a task empty."""
+    refusing = ChatTemplate(
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+        + TEMPLATE.source,
+        {},
+    )
+    system = {"role": "system", "content": "Be kind."}
+    chats = [
+        {"messages": [{"role": "user", "content": f"{n}?"}, CHAT[1]] if n % 50 == 0
+         else [system, *CHAT]}
+        for n in range(1_000)
+    ]  # fmt: skip
+    found = read(jsonl(tmp_path, *chats), refusing, num_wanted=10)
+    assert len(found.examples) == 10
+    assert sum(found.skipped.values()) == 990
+    assert set(found.skipped) == {"template_refuses", "not_needed"}
