@@ -52,7 +52,7 @@ def finetune(project: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def test_a_fine_tune_is_said_once_and_written_whole(
     project: Path, launcher: tuple[str, ...]
 ) -> None:
-    output = project / "data" / "builds" / f"of-{len(launcher)}"
+    output = Path("data", "builds", f"of-{len(launcher)}")
     words = ("finetune", "finetune.yaml", "--output", str(output))
     done = finetune(project, *(launcher or ("anchor",)), *words)
     assert done.returncode == 0, done.stderr
@@ -60,7 +60,7 @@ def test_a_fine_tune_is_said_once_and_written_whole(
     assert sum(line.startswith("Fine-tuning") for line in said) == 1
     assert sum(line.startswith("replay 0.25, seed 0, step 4/4") for line in said) == 1
     assert max(map(len, said)) <= 80
-    manifest = read_manifest(output)
+    manifest = read_manifest(project / output)
     assert isinstance(manifest, FinetuneManifest)
-    assert (output / "report.html").is_file()
+    assert (project / output / "report.html").is_file()
     assert finetune(project, "anchor", "verify", str(output)).returncode == 0
