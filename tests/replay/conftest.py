@@ -16,6 +16,7 @@ from pipeline.parquet import write_table
 from pipeline.replay.build import Document
 from pipeline.replay.decoder import new_decoder, reproducible, save_decoder, save_tokenizer
 from pipeline.replay.tokenizer import train_tokenizer
+from pipeline.store import Store
 from schemas.document import ANCHOR
 from schemas.finetune import FinetuneConfig
 from schemas.finetune_inputs import FreshDecoder
@@ -190,3 +191,8 @@ def make_config(build_folder: Path) -> Callable[..., FinetuneConfig]:
         return FinetuneConfig.model_validate({**small, **fields})
 
     return make
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("store"))
