@@ -19,6 +19,7 @@ from transformers import PreTrainedModel
 from pipeline.errors import TrainingError
 from pipeline.replay.batch import Batch
 from pipeline.replay.losses import autocast, loss_terms
+from pipeline.replay.objective import Predictions
 from pipeline.replay.ranks import ALONE, Ranks
 from pipeline.replay.sharding import collect, is_sharded, put_together, share_out
 from pipeline.replay.teacher import Teacher
@@ -111,13 +112,17 @@ class Training:
         scale = self._ranks.size / len(batch.targets)
         for part in batch.split(self._settings.micro_batch, self._ranks):
             with autocast(self.model, self._settings.dtype):
-                has_taught = self._teacher and part.num_task_targets < len(part.targets)
-                taught = self._teacher(part.anchor) if self._teacher and has_taught else None
-                loss, losses = loss_terms(self.model, part, taught, scale)
+                loss, losses = loss_terms(self.model, part, self._taught(part), scale)
             loss.backward()  # type: ignore[no-untyped-call]
             nats = losses.double()
             num_task = part.num_task_targets
             yield torch.stack([nats[:num_task].sum(), nats[num_task:].sum()])
+
+    def _taught(self, part: Batch) -> Predictions | None:
+        """Return what the teacher predicts for the part that is replayed, if there are both."""
+        if self._teacher is None or part.num_task_targets == len(part.targets):
+            return None
+        return self._teacher(part.anchor)
 
     def _add_up_gradients(self) -> None:
         """Average the gradients of weights that every rank holds whole; others are already."""
